@@ -1,0 +1,26 @@
+/*
+ * Every ceiling in one place.  Whatever outside data can make grow has a name here; code refers to the name, and the
+ * error that turns something away says which limit it met.  Sizes are bytes.
+ */
+#ifndef WHERRY_BASE_LIMITS_H
+#define WHERRY_BASE_LIMITS_H
+
+#define KIB			(1024)
+#define MIB			(1024 * 1024)
+
+#define LIMIT_REQUEST_BODY	(3 * MIB)  /* upstream's MaxRequestBodyBytes; more is 413 */
+#define LIMIT_REQUEST_MEMORY	(64 * MIB) /* one request's arena */
+#define LIMIT_REQUEST_HEADERS	(1 * MIB)  /* all header fields of a request; net/http's DefaultMaxHeaderBytes */
+#define LIMIT_RESPONSE_BODY	(1024 * MIB)
+#define LIMIT_OBJECT		(3 * MIB / 2) /* a stored value: etcd's default request limit */
+#define LIMIT_JSON_DEPTH	1000	      /* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
+#define LIMIT_YAML_ALIASES	1000	      /* nodes a document's aliases may add for each node written */
+#define LIMIT_CONNECTIONS	10000	      /* open connections of one server */
+#define LIMIT_HTTP2_STREAMS	250	      /* concurrent streams of one connection, upstream's default */
+#define LIMIT_CONNECTION_BUFFER (1 * MIB)     /* bytes written and not yet taken by a peer */
+#define LIMIT_WATCH_EVENTS	1000	      /* events a watcher may lag behind before it is closed */
+#define LIMIT_RELAY_BUFFER	(256 * KIB)
+#define LIMIT_LOG_LINE		(16 * KIB)
+#define LIMIT_QUEUE		1000000 /* keys in a work queue */
+
+#endif
