@@ -1,0 +1,22 @@
+/*
+ * Copying, comparing and walking structs by their schemas.
+ *
+ * Any thread; the structs are only read.
+ */
+#ifndef WHERRY_TYPES_COPY_H
+#define WHERRY_TYPES_COPY_H
+
+#include "base/arena.h"
+#include "types/schema.h"
+
+/* A deep copy of the struct @data in @arena: shares nothing with the original. */
+void *copy_struct(const struct schema *schema, const void *data, struct arena *arena);
+/*
+ * Semantic equality, as upstream's equality.Semantic: nil and empty lists and maps are equal, quantities and times
+ * compare by value.
+ */
+bool equal_struct(const struct schema *schema, const void *a, const void *b);
+/* Is every member zero, nil or empty, all the way down? */
+bool empty_struct(const struct schema *schema, const void *data);
+
+#endif
