@@ -21,6 +21,14 @@
 #define LIMIT_WATCH_EVENTS	1000	      /* events a watcher may lag behind before it is closed */
 #define LIMIT_RELAY_BUFFER	(256 * KIB)
 #define LIMIT_LOG_LINE		(16 * KIB)
-#define LIMIT_QUEUE		1000000 /* keys in a work queue */
+#define LIMIT_QUEUE		1000000	   /* keys in a work queue */
+#define LIMIT_EXEC_OUTPUT	(16 * MIB) /* each stream of a synchronous exec; containerd's maxExecSyncSize */
+#define LIMIT_IMAGE_BLOB	(UINT64_C(64) << 30) /* one layer, compressed or not */
+#define LIMIT_IMAGE_ENTRIES	2000000		     /* files in one layer */
+#define LIMIT_IMAGE_JSON	(4 * MIB)	     /* an index, manifest or configuration */
+#define LIMIT_IMAGE_LAYERS	120		     /* of one image; what one overlay mount takes */
+#define LIMIT_IMAGE_NAME	1024		     /* an image's name, tag and digest included */
+#define LIMIT_RECORD		(4 * MIB)	     /* a sandbox's or container's record on disk */
+#define LIMIT_SHIM_MESSAGE	(64 * KIB)	     /* one message of the shim's protocol */
 
 #endif
