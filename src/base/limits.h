@@ -13,6 +13,8 @@
 #define LIMIT_REQUEST_HEADERS	(1 * MIB)  /* all header fields of a request; net/http's DefaultMaxHeaderBytes */
 #define LIMIT_RESPONSE_BODY	(1024 * MIB)
 #define LIMIT_OBJECT		(3 * MIB / 2) /* a stored value: etcd's default request limit */
+#define LIMIT_STORE_KEY		1024	      /* a stored key, its topic too */
+#define LIMIT_STORE_HEADER	(512 * KIB)   /* labels and selectable fields of a stored value */
 #define LIMIT_JSON_DEPTH	1000	      /* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
 #define LIMIT_YAML_ALIASES	1000	      /* nodes a document's aliases may add for each node written */
 #define LIMIT_CONNECTIONS	10000	      /* open connections of one server */
