@@ -1,0 +1,93 @@
+/*
+ * Informers: a local, indexed replica of one resource.
+ *
+ * An informer watches a resource from its beginning (sendInitialEvents) and keeps the current objects by key,
+ * "namespace/name" or "name".  It belongs to one loop thread: its cache is read there and nowhere else, and its
+ *handlers run there.  After a broken watch it resumes at the last revision it has seen; when that is gone (410) it
+ *starts anew and tells handlers only what really differs.  When to try again is client/reconnect.h's.
+ *
+ * Consistency: once informer_synced(), the cache is a state the server really had, and every event moves it to a later
+ *one. informer_revision() says how far: all writes to the resource up to that revision are in it.  A component that has
+ *written at revision R does not plan from the cache again before that has reached R (read your writes;
+ *client/reconciler.h).
+ *
+ *	struct informer *pods = informer_new(&(struct informer_config){.loop = loop, .transport = t, .resource = r});
+ *	int by_node = informer_add_index(pods, pod_node_name);
+ *	informer_add_handler(pods, &handler);
+ *	informer_start(pods);
+ *	...
+ *	INFORMER_FOREACH_INDEXED(entry, pods, by_node, STR("node-1"))
+ *		use(entry->object);
+ */
+#ifndef WHERRY_CLIENT_INFORMER_H
+#define WHERRY_CLIENT_INFORMER_H
+
+#include "base/list.h"
+#include "client/transport.h"
+
+struct loop;
+struct informer;
+
+struct informer_config {
+	struct loop *loop;	     /* the owner's */
+	struct transport *transport; /* outlives the informer */
+	const struct resource *resource;
+	struct str namespace; /* empty: all */
+	struct str label_selector, field_selector;
+};
+
+/* @old NULL: added; @new_ NULL: deleted (old is the last state known).  Both are borrowed; on the loop thread. */
+struct informer_handler {
+	struct list link; /* the informer's */
+	void (*changed)(struct informer_handler *handler, struct object *old, struct object *new_);
+	/* The initial state is complete; may be NULL.  Called once. */
+	void (*synced)(struct informer_handler *handler);
+	/* informer_revision() moved; may be NULL. */
+	void (*advanced)(struct informer_handler *handler, uint64_t revision);
+};
+
+/*
+ * The values under which an object is found: fills @values, which has room for INFORMER_INDEX_VALUES, and returns how
+ * many. They may point into the object or into @arena; they are copied.
+ */
+#define INFORMER_INDEX_VALUES 16
+typedef size_t informer_index_fn(const struct object *object, struct arena *arena, struct str *values);
+
+struct informer *informer_new(const struct informer_config *config);
+/* Ends the watch and drops the cache; NULL is fine.  Loop thread, not from a handler.  Returns NULL. */
+struct informer *informer_free(struct informer *informer);
+/* Before informer_start(); returns the index's number. */
+int informer_add_index(struct informer *informer, informer_index_fn *index);
+/* At any time; a handler added late is told of every object there is.  It must outlive the informer. */
+void informer_add_handler(struct informer *informer, struct informer_handler *handler);
+void informer_start(struct informer *informer);
+
+bool informer_synced(const struct informer *informer);
+uint64_t informer_revision(const struct informer *informer);
+const struct resource *informer_resource(const struct informer *informer);
+size_t informer_len(const struct informer *informer);
+
+/* The object, borrowed until the loop turns, or NULL. */
+struct object *informer_get(const struct informer *informer, struct str key);
+struct object *informer_get_named(const struct informer *informer, struct str namespace, struct str name);
+
+/* Walking: all objects in no order, or those with @value in an index. */
+struct informer_cursor {
+	struct object *object;
+	const void *place;
+};
+bool informer_next(const struct informer *informer, struct informer_cursor *cursor);
+bool informer_next_indexed(const struct informer *informer, int index, struct str value,
+			   struct informer_cursor *cursor);
+#define INFORMER_FOREACH(it, informer)                                                                                 \
+	for (struct informer_cursor it##_cursor = {0}, *it = &it##_cursor; informer_next((informer), it);)
+#define INFORMER_FOREACH_INDEXED(it, informer, index, value)                                                           \
+	for (struct informer_cursor it##_cursor = {0}, *it = &it##_cursor;                                             \
+	     informer_next_indexed((informer), (index), (value), it);)
+
+/* "namespace/name" or "name" of an object, in @arena. */
+struct str object_key(const struct object *object, struct arena *arena);
+/* Splits a key; the namespace is empty when there is none. */
+void object_key_split(struct str key, struct str *ret_namespace, struct str *ret_name);
+
+#endif
