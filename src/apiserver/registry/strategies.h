@@ -1,0 +1,17 @@
+/*
+ * The strategies there are: one line each, strategy_<name> defined in registry/<group>/<kind>.c.
+ *
+ * Included by registry/strategies.c alone, which makes the look-up table of it.
+ */
+#ifndef WHERRY_APISERVER_REGISTRY_STRATEGIES_H
+#define WHERRY_APISERVER_REGISTRY_STRATEGIES_H
+
+#include "apiserver/strategy.h"
+
+#define STRATEGIES(X) X(core_configmaps)
+
+#define X(name)	      extern const struct strategy strategy_##name;
+STRATEGIES(X)
+#undef X
+
+#endif
