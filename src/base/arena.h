@@ -99,6 +99,7 @@ static inline void cleanup_arenap(struct arena *arena)
 
 /* Walks a slice {items, len}: SLICE_FOREACH(container, spec->containers) declares `container` as a pointer. */
 #define SLICE_FOREACH(it, slice)                                                                                       \
-	for (__typeof__(&*(slice).items) it = (slice).items, it##_end = it ? it + (slice).len : it; it != it##_end; it++)
+	for (__typeof__(&*(slice).items) it = (slice).items, it##_end = it ? it + (slice).len : it; it != it##_end;    \
+	     it++)
 
 #endif

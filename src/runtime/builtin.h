@@ -2,11 +2,11 @@
  * The built-in runtime: sandboxes as pinned namespaces, containers by crun (else runc), a shim per pod.
  *
  * Everything it owns derives from its configuration: two runtimes with other folders and another cgroup root share
- * nothing.  Its records are in DATA/pods, its images in DATA/images; sockets, pinned namespaces, bundles and crun's state
- * are in RUN, which a boot empties.
+ * nothing.  Its records are in DATA/pods, its images in DATA/images; sockets, pinned namespaces, bundles and crun's
+ * state are in RUN, which a boot empties.
  *
- * A new one adopts what an earlier one left: it reads the records, connects to the shims that live, takes the exits that
- * were written while nobody listened, and ends what a dead shim left behind.
+ * A new one adopts what an earlier one left: it reads the records, connects to the shims that live, takes the exits
+ * that were written while nobody listened, and ends what a dead shim left behind.
  */
 #ifndef WHERRY_RUNTIME_BUILTIN_H
 #define WHERRY_RUNTIME_BUILTIN_H

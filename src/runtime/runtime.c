@@ -3,7 +3,7 @@
 
 struct str runtime_pairs_get(struct runtime_pairs pairs, struct str key)
 {
-	SLICE_FOREACH(pair, pairs)
+	SLICE_FOREACH (pair, pairs)
 		if (str_eq(pair->key, key))
 			return pair->value;
 	return (struct str){0};

@@ -61,7 +61,7 @@ struct str runtime_pairs_get(struct runtime_pairs pairs, struct str key);
 /* ---- version and status ---- */
 
 struct runtime_version {
-	struct str runtime_name;	/* "wherry", "containerd": the scheme of a containerID */
+	struct str runtime_name; /* "wherry", "containerd": the scheme of a containerID */
 	struct str runtime_version;
 	struct str runtime_api_version; /* "v1" */
 };
@@ -152,11 +152,11 @@ struct runtime_sandbox_config {
 	const struct runtime_port_mapping *port_mappings;
 	size_t port_mappings_len;
 	struct runtime_pairs labels, annotations; /* kept and returned, never read */
-	struct str cgroup_parent;		  /* below the hierarchies' roots, "/x/kubepods/pod..."; "": the runtime's own */
+	struct str cgroup_parent; /* below the hierarchies' roots, "/x/kubepods/pod..."; "": the runtime's own */
 	struct runtime_namespace_options namespaces;
 	struct runtime_pairs sysctls;
-	/* Lines appended to the runtime's own part of /etc/hosts (hostAliases), "address name name"; used for containers
-	 * that do not mount their own. */
+	/* Lines appended to the runtime's own part of /etc/hosts (hostAliases), "address name name"; used for
+	 * containers that do not mount their own. */
 	struct runtime_strs extra_hosts;
 	struct str runtime_handler; /* "" or the built-in one's only */
 };
@@ -188,7 +188,8 @@ struct runtime_security_context {
 	struct runtime_ints supplemental_groups;
 	bool readonly_rootfs, no_new_privs;
 	struct runtime_security_profile seccomp;
-	struct runtime_strs masked_paths, readonly_paths; /* replaced by nothing when privileged; defaults when len is 0 */
+	struct runtime_strs masked_paths,
+		readonly_paths; /* replaced by nothing when privileged; defaults when len is 0 */
 };
 
 struct runtime_container_config {
@@ -280,9 +281,9 @@ struct runtime_container_stats {
 	struct str id, sandbox_id;
 	struct runtime_container_metadata metadata;
 	struct runtime_pairs labels;
-	int64_t timestamp;	  /* ns since 1970 */
-	uint64_t cpu_usage_ns;	  /* since it started */
-	uint64_t memory_usage;	  /* bytes */
+	int64_t timestamp;	     /* ns since 1970 */
+	uint64_t cpu_usage_ns;	     /* since it started */
+	uint64_t memory_usage;	     /* bytes */
 	uint64_t memory_working_set; /* usage without inactive file pages */
 	uint64_t memory_rss;
 	uint64_t pids;
@@ -406,10 +407,12 @@ struct runtime_ops {
 	int (*list_pod_sandboxes)(struct runtime *rt, const struct runtime_filter *filter, struct arena *arena,
 				  struct runtime_sandbox_list *ret, struct error *err);
 
-	int (*create_container)(struct runtime *rt, struct str sandbox_id, const struct runtime_container_config *config,
+	int (*create_container)(struct runtime *rt, struct str sandbox_id,
+				const struct runtime_container_config *config,
 				const struct runtime_sandbox_config *sandbox_config, struct arena *arena,
 				struct str *ret_id, struct error *err);
-	/* When the program cannot be started the container is EXITED, StartError, 128, and this fails with the message. */
+	/* When the program cannot be started the container is EXITED, StartError, 128, and this fails with the message.
+	 */
 	int (*start_container)(struct runtime *rt, struct str id, struct error *err);
 	/* The stop signal, then after @timeout_s seconds SIGKILL; 0 kills at once.  Returns when it has ended. */
 	int (*stop_container)(struct runtime *rt, struct str id, int64_t timeout_s, struct error *err);
