@@ -9,11 +9,13 @@
 #include "base/arena.h"
 #include "types/schema.h"
 
-/* A deep copy of the struct @data in @arena: shares nothing with the original. */
+/* A deep copy of the struct @data in @arena, in one allocation: shares nothing with the original. */
 void *copy_struct(const struct schema *schema, const void *data, struct arena *arena);
+/* Bytes that copy_struct() will take from its arena, for arena_reserve(). */
+size_t copy_struct_size(const struct schema *schema, const void *data);
 /*
  * Semantic equality, as upstream's equality.Semantic: nil and empty lists and maps are equal, quantities and times
- * compare by value.
+ * compare by value; an absent optional member differs from any present one.
  */
 bool equal_struct(const struct schema *schema, const void *a, const void *b);
 /* Is every member zero, nil or empty, all the way down? */
