@@ -224,8 +224,7 @@ static void place_struct(const struct schema *schema, void *data, struct placer 
 			void **pointer = member;
 
 			if (*pointer) {
-				*pointer =
-				    place_aligned(*pointer, field_type_size(field->type, field->message), to);
+				*pointer = place_aligned(*pointer, field_type_size(field->type, field->message), to);
 				place_value(field, *pointer, to);
 			}
 			break;

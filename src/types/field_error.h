@@ -4,7 +4,8 @@
  * A validator gets a list, a path and a value, adds what is wrong and goes on; it returns nothing.  Paths are chains of
  * small structs on the stack, made with FIELD, INDEX and KEY, and turned to text only when something is wrong:
  *
- *	static void check_port(struct field_errors *errors, const struct path *path, const struct core_v1_service_port *p)
+ *	static void check_port(struct field_errors *errors, const struct path *path, const struct core_v1_service_port
+ **p)
  *	{
  *		if (!p->port)
  *			field_required(errors, FIELD(path, "port"), NULL);

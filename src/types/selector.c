@@ -33,7 +33,7 @@ static const struct {
 	const char *text;
 	enum token token;
 } symbols[] = {
-	{"==", TOKEN_EQUALS}, {"!=", TOKEN_NOT_EQUALS}, {"=", TOKEN_EQUALS}, {"!", TOKEN_NOT}, {"(", TOKEN_OPEN},
+	{"==", TOKEN_EQUALS}, {"!=", TOKEN_NOT_EQUALS}, {"=", TOKEN_EQUALS},  {"!", TOKEN_NOT},	 {"(", TOKEN_OPEN},
 	{")", TOKEN_CLOSE},   {",", TOKEN_COMMA},	{">", TOKEN_GREATER}, {"<", TOKEN_LESS},
 };
 
@@ -97,8 +97,8 @@ static struct str_slice sorted_values(const struct str *values, size_t len, bool
 }
 
 static const char *const operator_names[SELECT_MAX] = {
-	[SELECT_EQUALS] = "=",	     [SELECT_NOT_EQUALS] = "!=",   [SELECT_IN] = " in ",     [SELECT_NOT_IN] = " notin ",
-	[SELECT_EXISTS] = "",	     [SELECT_DOES_NOT_EXIST] = "", [SELECT_GREATER] = ">", [SELECT_LESS] = "<",
+	[SELECT_EQUALS] = "=", [SELECT_NOT_EQUALS] = "!=",   [SELECT_IN] = " in ",   [SELECT_NOT_IN] = " notin ",
+	[SELECT_EXISTS] = "",  [SELECT_DOES_NOT_EXIST] = "", [SELECT_GREATER] = ">", [SELECT_LESS] = "<",
 };
 
 static void check_values(const struct selector_requirement *r, struct field_errors *errors)
@@ -113,7 +113,8 @@ static void check_values(const struct selector_requirement *r, struct field_erro
 		field_invalid(errors, path, field_value_list(&r->values, errors->arena),
 			      "values set must be empty for exists and does not exist");
 	for (size_t i = 0; i < r->values.len; i++)
-		if ((r->op == SELECT_GREATER || r->op == SELECT_LESS) && str_parse_int64(r->values.items[i], &number) < 0)
+		if ((r->op == SELECT_GREATER || r->op == SELECT_LESS) &&
+		    str_parse_int64(r->values.items[i], &number) < 0)
 			field_invalid(errors, INDEX(path, i), VALUE(r->values.items[i]),
 				      "for 'Gt', 'Lt' operators, the value must be an integer");
 	for (size_t i = 0; i < r->values.len; i++) {
@@ -173,7 +174,8 @@ static int parse_set(struct parser *p, struct str_slice *ret)
 				break;
 			last_was_value = false;
 		} else {
-			return unexpected(p, last_was_value ? ", expected: ',' or ')'" : ", expected: ',', or identifier");
+			return unexpected(p,
+					  last_was_value ? ", expected: ',' or ')'" : ", expected: ',', or identifier");
 		}
 	}
 	next(p);
@@ -202,9 +204,9 @@ static int parse_operator(struct parser *p, enum selector_operator *ret)
 		const char *word;
 		enum selector_operator op;
 	} operators[] = {
-		{TOKEN_WORD, "in", SELECT_IN},		      {TOKEN_WORD, "notin", SELECT_NOT_IN},
-		{TOKEN_EQUALS, NULL, SELECT_EQUALS},	      {TOKEN_NOT_EQUALS, NULL, SELECT_NOT_EQUALS},
-		{TOKEN_GREATER, NULL, SELECT_GREATER},	      {TOKEN_LESS, NULL, SELECT_LESS},
+		{TOKEN_WORD, "in", SELECT_IN},	       {TOKEN_WORD, "notin", SELECT_NOT_IN},
+		{TOKEN_EQUALS, NULL, SELECT_EQUALS},   {TOKEN_NOT_EQUALS, NULL, SELECT_NOT_EQUALS},
+		{TOKEN_GREATER, NULL, SELECT_GREATER}, {TOKEN_LESS, NULL, SELECT_LESS},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(operators); i++)
@@ -330,8 +332,9 @@ static int parse_term(struct str term, struct str all, struct arena *arena, stru
 	while (at < term.len && term.data[at] != '=' && !str_has_prefix(str_from_at(term, at), STR("!=")))
 		at++;
 	if (at == term.len)
-		return error_set(err, ERR_BAD_REQUEST, "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'",
-				 STR_ARG(all), STR_ARG(term));
+		return error_set(err, ERR_BAD_REQUEST,
+				 "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'", STR_ARG(all),
+				 STR_ARG(term));
 	negated = term.data[at] == '!';
 	if (negated || str_has_prefix(str_from_at(term, at), STR("==")))
 		width = 2;
@@ -413,7 +416,7 @@ int selector_from_label_selector(const struct meta_v1_label_selector *labels, st
 	SLICE_FOREACH (expression, labels->match_expressions) {
 		struct selector_requirement r = {.key = arena_str(arena, expression->key)};
 
-		result = label_operator(expression->operator, &r.op, arena, err);
+		result = label_operator(expression->operator, & r.op, arena, err);
 		if (result < 0)
 			return result;
 		r.values = sorted_values(expression->values.items, expression->values.len, false, arena);

@@ -303,9 +303,8 @@ struct name_problems name_is_config_key(struct str name)
 	if (name.len > 253)
 		problem(&problems, "must be no more than 253 characters");
 	if (!matches_set(name, "-._"))
-		problem(&problems,
-			"a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
-			"'key.name',  or 'KEY_NAME',  or 'key-name', " REGEX("[-._a-zA-Z0-9]+"));
+		problem(&problems, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+				   "'key.name',  or 'KEY_NAME',  or 'key-name', " REGEX("[-._a-zA-Z0-9]+"));
 	if (str_eq_c(name, "."))
 		problem(&problems, "must not be '.'");
 	else if (str_eq_c(name, ".."))

@@ -15,7 +15,8 @@ static struct core_v1_pod make_pod(struct arena *arena)
 	struct core_v1_volume *volume = ARENA_NEW(arena, struct core_v1_volume);
 	struct core_v1_empty_dir_volume_source *empty_dir = ARENA_NEW(arena, struct core_v1_empty_dir_volume_source);
 
-	*limits = (struct quantity_pair){STR("cpu"), {.mantissa = 15, .exponent = -1, .is_set = true, .text = STR("1500m")}};
+	*limits = (struct quantity_pair){STR("cpu"),
+					 {.mantissa = 15, .exponent = -1, .is_set = true, .text = STR("1500m")}};
 	labels[0] = (struct str_pair){STR("a"), STR("b")};
 	labels[1] = (struct str_pair){STR("c"), STR("")};
 	container->name = STR("main");
@@ -117,8 +118,10 @@ static void test_object_without_metadata(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copy_shares_nothing), cmocka_unit_test(test_equality_is_semantic),
-		cmocka_unit_test(test_empty),		    cmocka_unit_test(test_object),
+		cmocka_unit_test(test_copy_shares_nothing),
+		cmocka_unit_test(test_equality_is_semantic),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_object_without_metadata),
 	};
 

@@ -3,9 +3,8 @@
 
 #include "types/selector.h"
 
-static const struct str_pair pairs[] = {{STR_INIT("app"), STR_INIT("web")},
-					{STR_INIT("n"), STR_INIT("3")},
-					{STR_INIT("tier"), STR_INIT("")}};
+static const struct str_pair pairs[] = {
+	{STR_INIT("app"), STR_INIT("web")}, {STR_INIT("n"), STR_INIT("3")}, {STR_INIT("tier"), STR_INIT("")}};
 static const struct str_map labels = {pairs, 3};
 
 static void test_parse_and_match(void **state UNUSED)
@@ -59,16 +58,19 @@ static void test_refused(void **state UNUSED)
 		{"a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"},
 		{"a,", "found '', expected: identifier after ','"},
 		{"=", "found '=', expected: !, identifier, or 'end of string'"},
-		{"n>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value "
-			"must be an integer"},
-		{"a~b", "unable to parse requirement: <nil>: Invalid value: \"a~b\": name part must consist of "
-			"alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-			"(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-			"'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"},
-		{"a=~", "unable to parse requirement: values[0][a]: Invalid value: \"~\": a valid label must be an empty "
-			"string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-			"alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation "
-			"is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"},
+		{"n>x",
+		 "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value "
+		 "must be an integer"},
+		{"a~b",
+		 "unable to parse requirement: <nil>: Invalid value: \"a~b\": name part must consist of "
+		 "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+		 "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+		 "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"},
+		{"a=~",
+		 "unable to parse requirement: values[0][a]: Invalid value: \"~\": a valid label must be an empty "
+		 "string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+		 "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation "
+		 "is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -121,9 +123,11 @@ static void test_fields(void **state UNUSED)
 static void test_label_selector(void **state UNUSED)
 {
 	struct str value = STR("web");
-	struct meta_v1_label_selector_requirement expressions[] = {{.key = STR("app"), .operator = STR("In"), .values = {&value, 1}},
-								   {.key = STR("zone"), .operator = STR("DoesNotExist")}};
-	struct meta_v1_label_selector label_selector = {.match_labels = {pairs + 1, 1}, .match_expressions = {expressions, 2}};
+	struct meta_v1_label_selector_requirement expressions[] = {
+		{.key = STR("app"), .operator= STR("In"), .values = {&value, 1}},
+		{.key = STR("zone"), .operator= STR("DoesNotExist")}};
+	struct meta_v1_label_selector label_selector = {.match_labels = {pairs + 1, 1},
+							.match_expressions = {expressions, 2}};
 	struct arena arena = {0};
 	struct error err = {0};
 	struct selector selector;
@@ -133,7 +137,7 @@ static void test_label_selector(void **state UNUSED)
 	assert_true(selector_matches(&selector, &labels));
 	assert_int_equal(selector_from_label_selector(NULL, &arena, &selector, &err), 0);
 	assert_false(selector_matches(&selector, &labels));
-	expressions[0].operator = STR("Near");
+	expressions[0].operator= STR("Near");
 	assert_true(selector_from_label_selector(&label_selector, &arena, &selector, &err) < 0);
 	assert_string_equal(err.message, "\"Near\" is not a valid label selector operator");
 	arena_release(&arena);
