@@ -32,5 +32,10 @@
 #define LIMIT_IMAGE_NAME	1024		     /* an image's name, tag and digest included */
 #define LIMIT_RECORD		(4 * MIB)	     /* a sandbox's or container's record on disk */
 #define LIMIT_SHIM_MESSAGE	(64 * KIB)	     /* one message of the shim's protocol */
+#define LIMIT_NFT_BATCH		(64 * MIB)	     /* one nftables transaction */
+#define LIMIT_DNS_FRAME		(16 * MIB)	     /* one frame of the DNS feed: a service with its endpoints */
+#define LIMIT_DNS_CLIENTS	256		     /* open TCP connections to the DNS server */
+#define LIMIT_DNS_FORWARDS	1000		     /* questions on their way to other name servers */
+#define LIMIT_DNS_CACHE		10000		     /* answers of other name servers remembered */
 
 #endif
