@@ -20,7 +20,7 @@
 #define LIMIT_CONNECTIONS	10000	      /* open connections of one server */
 #define LIMIT_HTTP2_STREAMS	250	      /* concurrent streams of one connection, upstream's default */
 #define LIMIT_CONNECTION_BUFFER (1 * MIB)     /* bytes written and not yet taken by a peer */
-#define LIMIT_WATCH_EVENTS	1000	      /* events a watcher may lag behind before it is closed */
+#define LIMIT_WATCH_EVENTS	1000 /* events queued for a watcher; what is beyond it reads from the history */
 #define LIMIT_RELAY_BUFFER	(256 * KIB)
 #define LIMIT_LOG_LINE		(16 * KIB)
 #define LIMIT_QUEUE		1000000	   /* keys in a work queue */

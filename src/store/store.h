@@ -251,7 +251,7 @@ struct store_write {
 
 	/* Results, for `done`. */
 	int result;			   /* 0 or -ERR_... */
-	const char *message;		   /* on failure, a text that lives as long as the store */
+	const char *message;		   /* on failure, a text; lives until `done` returns */
 	uint64_t revision;		   /* on success, the write's own */
 	const struct store_record *record; /* the new record; on ERR_ALREADY_EXISTS and ERR_CONFLICT the present one;
 					      else NULL.  Lives until `done` returns */
@@ -282,8 +282,8 @@ struct store_watch_options {
 	uint64_t revision;
 	/*
 	 * There is something for store_watch_next() that was not there when it last said there is nothing.  Called on
-	 * the committer's thread, perhaps also within store_watch_open(); not again until store_watch_next() has said
-	 * once more that there is nothing.  Typically wakes the loop that owns the watch.
+	 * the committer's thread, and not again until store_watch_next() has said once more that there is nothing.
+	 * Typically wakes the loop that owns the watch.
 	 */
 	void (*wakeup)(void *data);
 	void *data;
@@ -298,15 +298,19 @@ struct store_event {
 	const struct store_record *previous; /* the version before, NULL for CREATED */
 };
 
-/* Errors: ERR_EXPIRED, ERR_TIMEOUT. */
+/*
+ * Afterwards call store_watch_next() until it says that there is nothing; then wait for `wakeup`.
+ * Errors: ERR_EXPIRED, ERR_TIMEOUT.
+ */
 int store_watch_open(struct store *store, const struct store_watch_options *options, struct store_watch **ret,
 		     struct error *err) MUST_CHECK;
 /* After it has returned `wakeup` is not running and will not run.  Takes NULL; returns NULL. */
 struct store_watch *store_watch_close(struct store_watch *watch);
 /*
  * The next event: 1 and *ret, whose records belong to the caller until store_event_release(); 0 when there is nothing
- * now; ERR_EXPIRED when the watch lagged more than LIMIT_WATCH_EVENTS events behind, or fell out of the window:
- * nothing comes after that.  One thread at a time per watch.
+ * now; ERR_EXPIRED when the watch fell behind the window, and then nothing comes any more.  A watch that lags more
+ * than LIMIT_WATCH_EVENTS events behind reads the rest from the history, so it costs no memory of its own beyond that.
+ * One thread at a time per watch.
  */
 int store_watch_next(struct store_watch *watch, struct store_event *ret, struct error *err) MUST_CHECK;
 void store_event_release(struct store_event *event);

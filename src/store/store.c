@@ -1,0 +1,320 @@
+/*
+ * The store put together: the queue writers hand their writes to, the committer's thread, and the calls of store.h
+ * that only pass on.
+ *
+ * The thread sleeps on a condition until a write or a compaction comes, or, when something will expire, until then.  An
+ * idle store makes no system call.
+ */
+#include "store/open.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "store/committer.h"
+
+#define COMMITTER_STACK ((size_t)256 * 1024)
+/* Between tries to delete what has expired while the back end takes no writes. */
+#define EXPIRY_RETRY_NS (10 * NS_PER_SEC)
+
+struct store {
+	struct committer committer;
+	bool manual;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t ready;
+	struct store_write *first, **last;
+	uint64_t compact;
+	bool stopping;
+};
+
+/* --- The committer's thread --- */
+
+/* How long until something expires, or -1. */
+static int64_t expiry_delay(const struct committer *committer)
+{
+	const struct store_expiry *expiry = head_next_expiry(&committer->head);
+	int64_t delay;
+
+	if (!expiry)
+		return -1;
+	delay = expiry->at - committer_now(committer);
+	/* Still due after a run: its deletion failed. */
+	return delay <= 0 ? EXPIRY_RETRY_NS : delay;
+}
+
+static void wait_for(struct store *store, int64_t delay_ns)
+{
+	int64_t until = clock_monotonic_ns() + delay_ns;
+	struct timespec time = {until / NS_PER_SEC, until % NS_PER_SEC};
+
+	pthread_cond_timedwait(&store->ready, &store->lock, &time);
+}
+
+static bool nothing_to_do(const struct store *store)
+{
+	return !store->first && !store->compact && !store->stopping;
+}
+
+/* Takes what waits; the lock is held. */
+static struct store_write *take_writes(struct store *store, uint64_t *ret_compact)
+{
+	*ret_compact = store->compact;
+	store->compact = 0;
+	store->last = &store->first;
+	return TAKE_PTR(store->first);
+}
+
+static void *committer_thread(void *data)
+{
+	struct store *store = data;
+	bool stopping = false;
+
+	while (!stopping) {
+		int64_t delay = expiry_delay(&store->committer);
+		struct store_write *first;
+		uint64_t compact;
+
+		pthread_mutex_lock(&store->lock);
+		if (nothing_to_do(store) && delay >= 0)
+			wait_for(store, delay);
+		while (nothing_to_do(store) && delay < 0)
+			pthread_cond_wait(&store->ready, &store->lock);
+		first = take_writes(store, &compact);
+		stopping = store->stopping && !first;
+		pthread_mutex_unlock(&store->lock);
+		committer_run(&store->committer, first, compact);
+	}
+	return NULL;
+}
+
+static void start_thread(struct store *store)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+
+	/* Signals are for the threads that wait for them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, COMMITTER_STACK);
+	if (pthread_create(&store->thread, &attr, committer_thread, store) != 0)
+		abort();
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* --- Life --- */
+
+struct store *store_new(struct store_backend *backend, const struct store_options *options)
+{
+	struct store *store = XNEW(struct store);
+	pthread_condattr_t attr;
+
+	committer_init(&store->committer, backend, options);
+	store->manual = options->manual;
+	store->last = &store->first;
+	pthread_mutex_init(&store->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->ready, &attr);
+	pthread_condattr_destroy(&attr);
+	return store;
+}
+
+struct head *store_head(struct store *store)
+{
+	return &store->committer.head;
+}
+
+void store_start(struct store *store)
+{
+	head_publish(&store->committer.head);
+	hub_init(&store->committer.hub, &store->committer.head);
+	hub_publish(&store->committer.hub);
+	view_chain_collect(&store->committer.head.views);
+	if (!store->manual)
+		start_thread(store);
+}
+
+struct store *store_open_memory(const struct store_options *options)
+{
+	struct store *store = store_new(backend_new_memory(), options);
+
+	/* As in etcd, the empty store is at revision 1: on the wire 0 means "any". */
+	head_load_done(&store->committer.head, 1);
+	store_start(store);
+	return store;
+}
+
+struct store *store_close(struct store *store)
+{
+	if (!store)
+		return NULL;
+	if (store->manual) {
+		store_run(store);
+	} else {
+		pthread_mutex_lock(&store->lock);
+		store->stopping = true;
+		pthread_cond_signal(&store->ready);
+		pthread_mutex_unlock(&store->lock);
+		pthread_join(store->thread, NULL);
+	}
+	committer_release(&store->committer);
+	pthread_cond_destroy(&store->ready);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+	return NULL;
+}
+
+/* --- Writing --- */
+
+void store_submit(struct store *store, struct store_write *write)
+{
+	write->next = NULL;
+	pthread_mutex_lock(&store->lock);
+	*store->last = write;
+	store->last = &write->next;
+	pthread_cond_signal(&store->ready);
+	pthread_mutex_unlock(&store->lock);
+}
+
+void store_run(struct store *store)
+{
+	struct store_write *first;
+	uint64_t compact;
+
+	assert(store->manual);
+	do {
+		pthread_mutex_lock(&store->lock);
+		first = take_writes(store, &compact);
+		pthread_mutex_unlock(&store->lock);
+		committer_run(&store->committer, first, compact);
+	} while (first);
+}
+
+struct waiter {
+	pthread_mutex_t lock;
+	pthread_cond_t finished;
+	bool done;
+	char message[ERROR_MESSAGE_SIZE];
+};
+
+static void wake_waiter(struct store_write *write)
+{
+	struct waiter *waiter = write->data;
+
+	pthread_mutex_lock(&waiter->lock);
+	snprintf(waiter->message, sizeof(waiter->message), "%s", write->message ? write->message : "");
+	write->record = NULL;
+	waiter->done = true;
+	pthread_cond_signal(&waiter->finished);
+	pthread_mutex_unlock(&waiter->lock);
+}
+
+int store_commit(struct store *store, struct store_write *write, struct error *err)
+{
+	struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
+	void *data = write->data;
+
+	assert(!write->done);
+	write->done = wake_waiter;
+	write->data = &waiter;
+	store_submit(store, write);
+	if (store->manual)
+		store_run(store);
+	pthread_mutex_lock(&waiter.lock);
+	while (!waiter.done)
+		pthread_cond_wait(&waiter.finished, &waiter.lock);
+	pthread_mutex_unlock(&waiter.lock);
+	pthread_cond_destroy(&waiter.finished);
+	pthread_mutex_destroy(&waiter.lock);
+	write->done = NULL;
+	write->data = data;
+	write->message = NULL;
+	if (write->result < 0)
+		return error_set(err, (enum error_code) - write->result, "%s", waiter.message);
+	return 0;
+}
+
+void store_compact(struct store *store, uint64_t revision)
+{
+	pthread_mutex_lock(&store->lock);
+	store->compact = MAX(store->compact, revision);
+	pthread_cond_signal(&store->ready);
+	pthread_mutex_unlock(&store->lock);
+	if (store->manual)
+		store_run(store);
+}
+
+/* --- Reading and watching --- */
+
+struct store_view *store_view_acquire(struct store *store)
+{
+	return view_chain_acquire(&store->committer.head.views);
+}
+
+const struct store_record *store_get(struct store *store, struct str key)
+{
+	struct store_view *view = store_view_acquire(store);
+	const struct store_record *record = store_view_get(view, key);
+
+	if (record)
+		store_record_ref(record);
+	store_view_release(view);
+	return record;
+}
+
+uint64_t store_current_revision(struct store *store)
+{
+	struct store_view *view = store_view_acquire(store);
+	uint64_t revision = view->revision;
+
+	store_view_release(view);
+	return revision;
+}
+
+bool store_barrier(struct store *store UNUSED, void (*done)(void *data, enum error_code code) UNUSED, void *data UNUSED)
+{
+	/* Writes are acknowledged after they are published, and nobody else writes. */
+	return true;
+}
+
+int store_watch_open(struct store *store, const struct store_watch_options *options, struct store_watch **ret,
+		     struct error *err)
+{
+	return hub_watch_open(&store->committer.hub, options, ret, err);
+}
+
+static bool drop_object(void *data UNUSED, const struct store_record *record)
+{
+	store_record_drop_object(record);
+	return true;
+}
+
+void store_drop_objects(struct store *store)
+{
+	struct store_view *view = store_view_acquire(store);
+
+	trie_scan(&view->trie, STR_EMPTY, STR_EMPTY, drop_object, NULL);
+	store_view_release(view);
+}
+
+void store_stats(struct store *store, struct store_stats *ret)
+{
+	struct committer *committer = &store->committer;
+	struct store_view *view = store_view_acquire(store);
+
+	*ret = (struct store_stats){.revision = view->revision,
+				    .oldest = view->oldest,
+				    .keys = trie_count(&view->trie),
+				    .commits = committer->commits,
+				    .batches = committer->batches,
+				    .failed = committer->backend->failed};
+	store_view_release(view);
+	pthread_mutex_lock(&committer->hub.lock);
+	ret->watches = committer->hub.watches;
+	ret->history = committer->head.history.len;
+	pthread_mutex_unlock(&committer->hub.lock);
+	committer->backend->ops->stats(committer->backend, ret);
+}
