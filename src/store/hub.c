@@ -28,7 +28,7 @@ struct store_watch {
 	uint64_t cursor;   /* while CATCHING_UP: everything up to here has been queued or returned */
 	uint64_t progress; /* of the consumer */
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	enum watch_state state;
 	bool armed;
 	struct queued *queue; /* a ring */
@@ -39,7 +39,7 @@ struct store_watch {
 void hub_init(struct hub *hub, struct head *head)
 {
 	*hub = (struct hub){.head = head, .oldest = head->oldest};
-	pthread_mutex_init(&hub->lock, NULL);
+	mutex_init(&hub->lock);
 	atomic_init(&hub->revision, head->revision);
 }
 
@@ -47,7 +47,7 @@ void hub_release(struct hub *hub)
 {
 	assert(hub->watches == 0);
 	map_release(&hub->scopes);
-	pthread_mutex_destroy(&hub->lock);
+	mutex_release(&hub->lock);
 }
 
 /* --- The index --- */
@@ -119,7 +119,7 @@ static bool watch_offer(struct store_watch *watch, const struct store_record *re
 {
 	bool wake = false;
 
-	pthread_mutex_lock(&watch->lock);
+	mutex_lock(&watch->lock);
 	*ret_lags = watch->len == LIMIT_WATCH_EVENTS;
 	if (*ret_lags) {
 		watch->state = WATCH_CATCHING_UP;
@@ -129,7 +129,7 @@ static bool watch_offer(struct store_watch *watch, const struct store_record *re
 		wake = watch->armed;
 		watch->armed = false;
 	}
-	pthread_mutex_unlock(&watch->lock);
+	mutex_unlock(&watch->lock);
 	return wake;
 }
 
@@ -193,7 +193,7 @@ void hub_publish(struct hub *hub)
 	struct head *head = hub->head;
 	size_t added;
 
-	pthread_mutex_lock(&hub->lock);
+	mutex_lock(&hub->lock);
 	head_move_history(head, &added);
 	hub->oldest = head->oldest;
 	if (hub->scopes.len) {
@@ -201,7 +201,7 @@ void hub_publish(struct hub *hub)
 			dispatch(hub, history_at(&head->history, i)->record);
 	}
 	atomic_store_explicit(&hub->revision, head->revision, memory_order_release);
-	pthread_mutex_unlock(&hub->lock);
+	mutex_unlock(&hub->lock);
 }
 
 /* --- The consumer's side --- */
@@ -223,10 +223,10 @@ int hub_watch_open(struct hub *hub, const struct store_watch_options *options, s
 	watch->hub = hub;
 	watch->wakeup = options->wakeup;
 	watch->data = options->data;
-	pthread_mutex_init(&watch->lock, NULL);
+	mutex_init(&watch->lock);
 	list_init(&watch->link);
 
-	pthread_mutex_lock(&hub->lock);
+	mutex_lock(&hub->lock);
 	watch->cursor = options->revision ? options->revision : hub->revision;
 	watch->progress = watch->cursor;
 	if (options->revision)
@@ -239,9 +239,9 @@ int hub_watch_open(struct hub *hub, const struct store_watch_options *options, s
 			index_add(hub, watch);
 		}
 	}
-	pthread_mutex_unlock(&hub->lock);
+	mutex_unlock(&hub->lock);
 	if (r < 0) {
-		pthread_mutex_destroy(&watch->lock);
+		mutex_release(&watch->lock);
 		free(watch);
 		return r;
 	}
@@ -253,10 +253,10 @@ struct store_watch *store_watch_close(struct store_watch *watch)
 {
 	if (!watch)
 		return NULL;
-	pthread_mutex_lock(&watch->hub->lock);
+	mutex_lock(&watch->hub->lock);
 	index_remove(watch->hub, watch);
 	watch->hub->watches--;
-	pthread_mutex_unlock(&watch->hub->lock);
+	mutex_unlock(&watch->hub->lock);
 	for (size_t i = 0; i < watch->len; i++) {
 		struct queued *queued = &watch->queue[(watch->first + i) % watch->cap];
 
@@ -264,7 +264,7 @@ struct store_watch *store_watch_close(struct store_watch *watch)
 		store_record_unref(queued->previous);
 	}
 	free(watch->queue);
-	pthread_mutex_destroy(&watch->lock);
+	mutex_release(&watch->lock);
 	free(watch);
 	return NULL;
 }
@@ -297,7 +297,7 @@ static int next_queued(struct store_watch *watch, struct store_event *ret, enum 
 {
 	struct queued queued = {0};
 
-	pthread_mutex_lock(&watch->lock);
+	mutex_lock(&watch->lock);
 	*ret_state = watch->state;
 	if (watch->len) {
 		queued = watch->queue[watch->first];
@@ -311,7 +311,7 @@ static int next_queued(struct store_watch *watch, struct store_event *ret, enum 
 			watch->cap = watch->first = 0;
 		}
 	}
-	pthread_mutex_unlock(&watch->lock);
+	mutex_unlock(&watch->lock);
 	if (!queued.record)
 		return 0;
 	fill_event(ret, queued.record, queued.previous);
@@ -353,10 +353,10 @@ static size_t history_after(const struct history *history, uint64_t revision)
 
 static void set_state(struct store_watch *watch, enum watch_state state)
 {
-	pthread_mutex_lock(&watch->lock);
+	mutex_lock(&watch->lock);
 	watch->state = state;
 	watch->armed = state == WATCH_LIVE;
-	pthread_mutex_unlock(&watch->lock);
+	mutex_unlock(&watch->lock);
 }
 
 /* One holding of the lock's worth of history; under the lock.  1: an event, 0: go on, or the state has changed. */
@@ -399,9 +399,9 @@ int store_watch_next(struct store_watch *watch, struct store_event *ret, struct 
 		int r = next_queued(watch, ret, &state);
 
 		if (r == 0 && state == WATCH_CATCHING_UP) {
-			pthread_mutex_lock(&watch->hub->lock);
+			mutex_lock(&watch->hub->lock);
 			r = catch_up_step(watch, ret);
-			pthread_mutex_unlock(&watch->hub->lock);
+			mutex_unlock(&watch->hub->lock);
 			if (r == 0)
 				continue;
 		}

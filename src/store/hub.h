@@ -24,14 +24,13 @@
 #ifndef WHERRY_STORE_HUB_H
 #define WHERRY_STORE_HUB_H
 
-#include <pthread.h>
-
 #include "base/list.h"
 #include "base/map.h"
 #include "store/head.h"
+#include "sys/thread.h"
 
 struct hub {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct head *head;
 	struct map scopes;	    /* "scope" or "scope\0topic" -> struct hub_scope */
 	size_t watches;		    /* open ones */

@@ -10,6 +10,8 @@ struct head;
 struct store *store_new(struct store_backend *backend, const struct store_options *options);
 /* To be filled as head.h says before the store is started. */
 struct head *store_head(struct store *store);
-void store_start(struct store *store);
+int store_start(struct store *store, struct error *err) MUST_CHECK;
+/* Frees one that has not been started, or whose start failed; returns NULL. */
+struct store *store_free(struct store *store);
 
 #endif

@@ -7,22 +7,18 @@
  */
 #include "store/open.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "base/clock.h"
 #include "store/committer.h"
 
-#define COMMITTER_STACK ((size_t)256 * 1024)
 /* Between tries to delete what has expired while the back end takes no writes. */
 #define EXPIRY_RETRY_NS (10 * NS_PER_SEC)
 
 struct store {
 	struct committer committer;
 	bool manual;
-	pthread_t thread;
-	pthread_mutex_t lock; /* guards what follows */
-	pthread_cond_t ready;
+	struct thread *thread;
+	struct mutex lock; /* guards what follows */
+	struct cond ready;
 	struct store_write *first, **last;
 	uint64_t compact;
 	bool stopping;
@@ -43,14 +39,6 @@ static int64_t expiry_delay(const struct committer *committer)
 	return delay <= 0 ? EXPIRY_RETRY_NS : delay;
 }
 
-static void wait_for(struct store *store, int64_t delay_ns)
-{
-	int64_t until = clock_monotonic_ns() + delay_ns;
-	struct timespec time = {until / NS_PER_SEC, until % NS_PER_SEC};
-
-	pthread_cond_timedwait(&store->ready, &store->lock, &time);
-}
-
 static bool nothing_to_do(const struct store *store)
 {
 	return !store->first && !store->compact && !store->stopping;
@@ -65,7 +53,7 @@ static struct store_write *take_writes(struct store *store, uint64_t *ret_compac
 	return TAKE_PTR(store->first);
 }
 
-static void *committer_thread(void *data)
+static void committer_thread(void *data)
 {
 	struct store *store = data;
 	bool stopping = false;
@@ -75,33 +63,16 @@ static void *committer_thread(void *data)
 		struct store_write *first;
 		uint64_t compact;
 
-		pthread_mutex_lock(&store->lock);
+		mutex_lock(&store->lock);
 		if (nothing_to_do(store) && delay >= 0)
-			wait_for(store, delay);
+			cond_wait_until(&store->ready, &store->lock, clock_monotonic_ns() + delay);
 		while (nothing_to_do(store) && delay < 0)
-			pthread_cond_wait(&store->ready, &store->lock);
+			cond_wait(&store->ready, &store->lock);
 		first = take_writes(store, &compact);
 		stopping = store->stopping && !first;
-		pthread_mutex_unlock(&store->lock);
+		mutex_unlock(&store->lock);
 		committer_run(&store->committer, first, compact);
 	}
-	return NULL;
-}
-
-static void start_thread(struct store *store)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-
-	/* Signals are for the threads that wait for them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, COMMITTER_STACK);
-	if (pthread_create(&store->thread, &attr, committer_thread, store) != 0)
-		abort();
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* --- Life --- */
@@ -109,16 +80,12 @@ static void start_thread(struct store *store)
 struct store *store_new(struct store_backend *backend, const struct store_options *options)
 {
 	struct store *store = XNEW(struct store);
-	pthread_condattr_t attr;
 
 	committer_init(&store->committer, backend, options);
 	store->manual = options->manual;
 	store->last = &store->first;
-	pthread_mutex_init(&store->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&store->ready, &attr);
-	pthread_condattr_destroy(&attr);
+	mutex_init(&store->lock);
+	cond_init(&store->ready);
 	return store;
 }
 
@@ -127,23 +94,36 @@ struct head *store_head(struct store *store)
 	return &store->committer.head;
 }
 
-void store_start(struct store *store)
+int store_start(struct store *store, struct error *err)
 {
 	head_publish(&store->committer.head);
 	hub_init(&store->committer.hub, &store->committer.head);
 	hub_publish(&store->committer.hub);
 	view_chain_collect(&store->committer.head.views);
-	if (!store->manual)
-		start_thread(store);
+	if (store->manual)
+		return 0;
+	return thread_start("store", committer_thread, store, &store->thread, err);
+}
+
+/* Frees a store whose thread does not run. */
+struct store *store_free(struct store *store)
+{
+	committer_release(&store->committer);
+	cond_release(&store->ready);
+	mutex_release(&store->lock);
+	free(store);
+	return NULL;
 }
 
 struct store *store_open_memory(const struct store_options *options)
 {
 	struct store *store = store_new(backend_new_memory(), options);
+	struct error err = {0};
 
 	/* As in etcd, the empty store is at revision 1: on the wire 0 means "any". */
 	head_load_done(&store->committer.head, 1);
-	store_start(store);
+	if (store_start(store, &err) < 0)
+		return store_free(store);
 	return store;
 }
 
@@ -154,17 +134,13 @@ struct store *store_close(struct store *store)
 	if (store->manual) {
 		store_run(store);
 	} else {
-		pthread_mutex_lock(&store->lock);
+		mutex_lock(&store->lock);
 		store->stopping = true;
-		pthread_cond_signal(&store->ready);
-		pthread_mutex_unlock(&store->lock);
-		pthread_join(store->thread, NULL);
+		cond_signal(&store->ready);
+		mutex_unlock(&store->lock);
+		thread_join(store->thread);
 	}
-	committer_release(&store->committer);
-	pthread_cond_destroy(&store->ready);
-	pthread_mutex_destroy(&store->lock);
-	free(store);
-	return NULL;
+	return store_free(store);
 }
 
 /* --- Writing --- */
@@ -172,11 +148,11 @@ struct store *store_close(struct store *store)
 void store_submit(struct store *store, struct store_write *write)
 {
 	write->next = NULL;
-	pthread_mutex_lock(&store->lock);
+	mutex_lock(&store->lock);
 	*store->last = write;
 	store->last = &write->next;
-	pthread_cond_signal(&store->ready);
-	pthread_mutex_unlock(&store->lock);
+	cond_signal(&store->ready);
+	mutex_unlock(&store->lock);
 }
 
 void store_run(struct store *store)
@@ -186,16 +162,16 @@ void store_run(struct store *store)
 
 	assert(store->manual);
 	do {
-		pthread_mutex_lock(&store->lock);
+		mutex_lock(&store->lock);
 		first = take_writes(store, &compact);
-		pthread_mutex_unlock(&store->lock);
+		mutex_unlock(&store->lock);
 		committer_run(&store->committer, first, compact);
 	} while (first);
 }
 
 struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t finished;
+	struct mutex lock;
+	struct cond finished;
 	bool done;
 	char message[ERROR_MESSAGE_SIZE];
 };
@@ -204,31 +180,33 @@ static void wake_waiter(struct store_write *write)
 {
 	struct waiter *waiter = write->data;
 
-	pthread_mutex_lock(&waiter->lock);
+	mutex_lock(&waiter->lock);
 	snprintf(waiter->message, sizeof(waiter->message), "%s", write->message ? write->message : "");
 	write->record = NULL;
 	waiter->done = true;
-	pthread_cond_signal(&waiter->finished);
-	pthread_mutex_unlock(&waiter->lock);
+	cond_signal(&waiter->finished);
+	mutex_unlock(&waiter->lock);
 }
 
 int store_commit(struct store *store, struct store_write *write, struct error *err)
 {
-	struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER};
+	struct waiter waiter = {0};
 	void *data = write->data;
 
 	assert(!write->done);
+	mutex_init(&waiter.lock);
+	cond_init(&waiter.finished);
 	write->done = wake_waiter;
 	write->data = &waiter;
 	store_submit(store, write);
 	if (store->manual)
 		store_run(store);
-	pthread_mutex_lock(&waiter.lock);
+	mutex_lock(&waiter.lock);
 	while (!waiter.done)
-		pthread_cond_wait(&waiter.finished, &waiter.lock);
-	pthread_mutex_unlock(&waiter.lock);
-	pthread_cond_destroy(&waiter.finished);
-	pthread_mutex_destroy(&waiter.lock);
+		cond_wait(&waiter.finished, &waiter.lock);
+	mutex_unlock(&waiter.lock);
+	cond_release(&waiter.finished);
+	mutex_release(&waiter.lock);
 	write->done = NULL;
 	write->data = data;
 	write->message = NULL;
@@ -239,10 +217,10 @@ int store_commit(struct store *store, struct store_write *write, struct error *e
 
 void store_compact(struct store *store, uint64_t revision)
 {
-	pthread_mutex_lock(&store->lock);
+	mutex_lock(&store->lock);
 	store->compact = MAX(store->compact, revision);
-	pthread_cond_signal(&store->ready);
-	pthread_mutex_unlock(&store->lock);
+	cond_signal(&store->ready);
+	mutex_unlock(&store->lock);
 	if (store->manual)
 		store_run(store);
 }
@@ -312,9 +290,9 @@ void store_stats(struct store *store, struct store_stats *ret)
 				    .batches = committer->batches,
 				    .failed = committer->backend->failed};
 	store_view_release(view);
-	pthread_mutex_lock(&committer->hub.lock);
+	mutex_lock(&committer->hub.lock);
 	ret->watches = committer->hub.watches;
 	ret->history = committer->head.history.len;
-	pthread_mutex_unlock(&committer->hub.lock);
+	mutex_unlock(&committer->hub.lock);
 	committer->backend->ops->stats(committer->backend, ret);
 }

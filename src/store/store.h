@@ -151,7 +151,7 @@ struct store_options {
 	bool manual;	       /* no committer thread: writes wait until the owner calls store_run() */
 };
 
-/* Nothing survives: for tests and throw-away clusters. */
+/* Nothing survives: for tests and throw-away clusters.  NULL when there is no thread to be had. */
 struct store *store_open_memory(const struct store_options *options);
 /*
  * The log in the folder @path, made (0700) if missing, whose parent must exist.  Errors: ERR_SYSTEM; ERR_CONFLICT when
