@@ -924,13 +924,10 @@ static void test_expiry_wakes_the_committer(void **state UNUSED)
 
 static void test_reopen(void **state UNUSED)
 {
-	struct store *store;
+	struct store *store = open_manual();
 	struct store_watch *w;
 	uint64_t start, last;
 
-	if (!backend->reopen)
-		skip();
-	store = open_manual();
 	start = store_current_revision(store);
 	must(store, STORE_CREATE, "/p/a", "1");
 	must(store, STORE_CREATE, "/p/b", "2");
@@ -962,11 +959,8 @@ static void test_reopen_expires(void **state UNUSED)
 {
 	struct store_write write = {.op = STORE_CREATE, .key = STR("/e/1"), .durability = STORE_LAZY};
 	struct error err = {0};
-	struct store *store;
+	struct store *store = open_manual();
 
-	if (!backend->reopen)
-		skip();
-	store = open_manual();
 	write.expires_at = fake_now + NS_PER_SEC;
 	assert_int_equal(store_commit(store, &write, &err), 0);
 	store = backend->reopen(store, &manual);
@@ -999,10 +993,16 @@ int contract_run(const struct contract_backend *chosen)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_expiry_wakes_the_committer),
+	};
+	const struct CMUnitTest survival[] = {
 		cmocka_unit_test(test_reopen),
 		cmocka_unit_test(test_reopen_expires),
 	};
+	int failed;
 
 	backend = chosen;
-	return cmocka_run_group_tests_name(chosen->name, tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name(chosen->name, tests, NULL, NULL);
+	if (chosen->reopen)
+		failed += cmocka_run_group_tests_name("restarts", survival, NULL, NULL);
+	return failed;
 }
