@@ -5,10 +5,11 @@
  * The thread sleeps on a condition until a write or a compaction comes, or, when something will expire, until then.  An
  * idle store makes no system call.
  */
-#include "store/open.h"
+#include "store/store.h"
 
 #include "base/clock.h"
 #include "store/committer.h"
+#include "store/open.h"
 
 /* Between tries to delete what has expired while the back end takes no writes. */
 #define EXPIRY_RETRY_NS (10 * NS_PER_SEC)
