@@ -46,9 +46,9 @@
 #include "base/arena.h"
 #include "codec/value.h"
 #include "types/resource.h"
+#include "types/validate_name.h"
 
-struct field_errors; /* types/field_error.h: a list of causes, upstream's field.ErrorList */
-struct object;	     /* types/object.h */
+struct object; /* types/object.h */
 
 /* What the request gives a strategy beside the object. */
 struct strategy_context {
@@ -121,9 +121,8 @@ struct strategy {
 				struct field_errors *errors);
 	void (*validate_status)(struct strategy_context *context, const void *object, const void *old,
 				struct field_errors *errors);
-	/* Is @name fit for an object of the kind?  Appends one text for each rule it breaks to @problems; NULL: DNS
-	 * subdomain.  @prefix: it is a generateName. */
-	void (*validate_name)(struct str name, bool prefix, struct arena *arena, struct str_slice *problems);
+	/* Is @name fit for an object of the kind (a generateName comes masked)?  NULL: DNS subdomain. */
+	struct name_problems (*validate_name)(struct str name);
 
 	/* Pushes onto context->warnings; old is NULL on create. */
 	void (*warnings)(struct strategy_context *context, const void *object, const void *old);

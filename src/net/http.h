@@ -45,7 +45,8 @@ void payload_release(struct payload *payload);
 const char *http_status_text(int status);
 
 /* Timeouts, nanoseconds.  As upstream's where it has one. */
-#define HTTP_HEADER_TIMEOUT (INT64_C(32) * 1000000000)	/* connection (TLS too) or first byte to the end of the header \
+#define HTTP_HEADER_TIMEOUT                                                                                            \
+	(INT64_C(32) * 1000000000)			/* connection (TLS too) or first byte to the end of the header \
 							 */
 #define HTTP_BODY_TIMEOUT    (INT64_C(60) * 1000000000) /* end of the header to the end of the body */
 #define HTTP_IDLE_TIMEOUT    (INT64_C(90) * 1000000000) /* no request under way */

@@ -2,6 +2,7 @@
 #include "types/field_error.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -140,6 +141,20 @@ struct field_value field_value_list(const struct str_slice *list, struct arena *
 	}
 	buf_char(&out, ']');
 	return field_value_json(arena_str(arena, buf_view(&out)));
+}
+
+struct field_value field_value_time(const struct timestamp *time, struct arena *arena)
+{
+	time_t seconds;
+	struct tm tm;
+
+	if (!time || !time->is_set)
+		return VALUE_NULL;
+	seconds = (time_t)time->seconds;
+	if (!gmtime_r(&seconds, &tm))
+		return VALUE_NULL;
+	return field_value_json(arena_printf(arena, "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", tm.tm_year + 1900,
+					     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec));
 }
 
 static const struct {

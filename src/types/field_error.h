@@ -122,6 +122,9 @@ struct field_value field_value_map(const struct str_map *map, struct arena *aren
 /* ["a","b"], or null for a nil list. */
 struct field_value field_value_list(const struct str_slice *list, struct arena *arena);
 
+/* A time as it is in JSON, or null when absent. */
+struct field_value field_value_time(const struct timestamp *time, struct arena *arena);
+
 /* @detail may be NULL where it is a plain string. */
 void field_required(struct field_errors *errors, const struct path *path, const char *detail);
 void field_forbidden(struct field_errors *errors, const struct path *path, const char *format, ...) PRINTF_LIKE(3, 4);
