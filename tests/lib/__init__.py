@@ -1,0 +1,1 @@
+"""What tests with whole processes share: names of their own, processes, waiting, clients, servers, hosts, images."""
