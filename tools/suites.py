@@ -179,7 +179,7 @@ def suite_golden(suite, result):
     counts = os.path.join(LOGS, 'golden.txt')
     if os.path.exists(counts):
         os.unlink(counts)
-    suite.run(['tools/golden.sh'], {'WHERRY_GOLDEN_RESULTS': counts})
+    suite.run(['tools/golden.sh', '--listed'], {'WHERRY_GOLDEN_RESULTS': counts})
     if not os.path.exists(counts):
         raise Failure('tools/golden.sh ended without results')
     with open(counts, encoding='utf-8') as f:
