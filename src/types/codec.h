@@ -24,6 +24,10 @@ struct decode_report {
 	struct arena *arena; /* where the messages live */
 	VEC_OF(struct str) problems;
 	struct str api_version, kind; /* as written in the document; empty when absent */
+	bool identified; /* the document could be read and the two were found: an error is about what is inside */
+	/* When set, asked as soon as the two are known; a failure (which sets @err) ends the decoding. */
+	int (*check)(const struct decode_report *report, struct error *err);
+	void *data; /* check's */
 };
 
 /* @report may be NULL: unknown and duplicate fields then pass silently. */

@@ -2,7 +2,7 @@
  * The value types of the API that JSON knows as strings or numbers, and the list and map types every group uses.
  *
  * They are plain values.  Text inside them (a quantity's, a string's) lives in the arena of the object they belong to.
- * Parsing and printing are in quantity.h, time.h and int_or_string.h.
+ * Parsing and printing are in quantity.h, timestamp.h, duration.h and int_or_string.h.
  */
 #ifndef WHERRY_TYPES_SCALAR_H
 #define WHERRY_TYPES_SCALAR_H

@@ -1,0 +1,16 @@
+/*
+ * How Go calls the types of fields in its messages: "string", "[]v1.Container", "map[string]string".  For the decoders.
+ */
+#ifndef WHERRY_TYPES_GO_TYPE_H
+#define WHERRY_TYPES_GO_TYPE_H
+
+#include "base/arena.h"
+#include "types/schema.h"
+
+/* Of a struct: "v1.ObjectMeta". */
+struct str go_type_struct(const struct schema *schema, struct arena *arena);
+/* Of one item of the field, and of all of it. */
+struct str go_type_item(const struct schema_field *field, struct arena *arena);
+struct str go_type_field(const struct schema_field *field, struct arena *arena);
+
+#endif
