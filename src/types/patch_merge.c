@@ -61,8 +61,9 @@ int patch_merge(const struct value *document, const struct value *patch, struct 
 const char *value_unmarshal_name(const struct value *value)
 {
 	static const char *const names[VALUE_KIND_MAX] = {
-		[VALUE_NULL] = "null",	   [VALUE_BOOL] = "bool",   [VALUE_INT] = "number",    [VALUE_DOUBLE] = "number",
-		[VALUE_STRING] = "string", [VALUE_ARRAY] = "array", [VALUE_OBJECT] = "object",
+		[VALUE_NULL] = "null",	   [VALUE_BOOL] = "bool",     [VALUE_INT] = "number",
+		[VALUE_DOUBLE] = "number", [VALUE_STRING] = "string", [VALUE_ARRAY] = "array",
+		[VALUE_OBJECT] = "object",
 	};
 
 	return names[value->kind];

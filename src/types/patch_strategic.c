@@ -68,8 +68,12 @@ static int no_merge_key(struct merger *m, const struct value *object, struct str
 static const char *go_type(const struct value *value)
 {
 	static const char *const names[VALUE_KIND_MAX] = {
-		[VALUE_NULL] = "%!s(<nil>)", [VALUE_BOOL] = "bool",	     [VALUE_INT] = "int64",
-		[VALUE_DOUBLE] = "float64",  [VALUE_STRING] = "string",	     [VALUE_ARRAY] = "[]interface {}",
+		[VALUE_NULL] = "%!s(<nil>)",
+		[VALUE_BOOL] = "bool",
+		[VALUE_INT] = "int64",
+		[VALUE_DOUBLE] = "float64",
+		[VALUE_STRING] = "string",
+		[VALUE_ARRAY] = "[]interface {}",
 		[VALUE_OBJECT] = "map[string]interface {}",
 	};
 
@@ -86,8 +90,9 @@ static int unknown_directive(struct merger *m, const struct value *directive, co
 {
 	struct str word = value_format_go(directive, m->arena), text = value_format_go(object, m->arena);
 
-	return error_set(m->err, ERR_INTERNAL, "Internal error occurred: unknown patch type: " STR_FMT " in map: " STR_FMT,
-			 STR_ARG(word), STR_ARG(text));
+	return error_set(m->err, ERR_INTERNAL,
+			 "Internal error occurred: unknown patch type: " STR_FMT " in map: " STR_FMT, STR_ARG(word),
+			 STR_ARG(text));
 }
 
 static bool is_word(const struct value *value, const char *word)
@@ -229,8 +234,8 @@ static void remove_matching(struct value *list, const struct value *item, struct
 }
 
 /* Carries out the `$patch` elements of a list; the others are appended to @ret_rest. */
-static int apply_list_directives(struct merger *m, struct value *target, const struct value *patch, struct str merge_key,
-				 struct value *rest, bool *ret_replace)
+static int apply_list_directives(struct merger *m, struct value *target, const struct value *patch,
+				 struct str merge_key, struct value *rest, bool *ret_replace)
 {
 	bool replace = false;
 
@@ -247,8 +252,9 @@ static int apply_list_directives(struct merger *m, struct value *target, const s
 		} else if (is_word(directive, "replace")) {
 			replace = true;
 		} else if (is_word(directive, "merge")) {
-			return error_set(m->err, ERR_INTERNAL, "Internal error occurred: merging lists cannot yet be "
-							       "specified in the patch");
+			return error_set(m->err, ERR_INTERNAL,
+					 "Internal error occurred: merging lists cannot yet be "
+					 "specified in the patch");
 		} else {
 			return unknown_directive(m, directive, item);
 		}
@@ -397,9 +403,9 @@ static int apply_order(struct merger *m, struct place place, struct value *targe
 
 	if (order->kind != VALUE_ARRAY || (old && old->kind != VALUE_ARRAY) || (items && items->kind != VALUE_ARRAY))
 		return bad_type(m, "[]interface {}",
-				order->kind != VALUE_ARRAY		? order
+				order->kind != VALUE_ARRAY	  ? order
 				: old && old->kind != VALUE_ARRAY ? old
-									: items);
+								  : items);
 	result = check_order(m, items, order, field.merge_key);
 	if (result < 0 || (!old && !items))
 		return result;
