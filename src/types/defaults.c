@@ -42,7 +42,8 @@ static void set_value(const struct schema_field *field, struct str json, void *v
 		break;
 	case FIELD_INT_OR_STRING:
 		if (json.data[0] == '"')
-			*(struct int_or_string *)value = (struct int_or_string){.is_string = true, .string = unquoted(json)};
+			*(struct int_or_string *)value =
+				(struct int_or_string){.is_string = true, .string = unquoted(json)};
 		else
 			*(struct int_or_string *)value = (struct int_or_string){.number = (int32_t)number(json)};
 		break;
