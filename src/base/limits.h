@@ -17,7 +17,6 @@
 #define LIMIT_STORE_HEADER	(512 * KIB)   /* labels and selectable fields of a stored value */
 #define LIMIT_JSON_DEPTH	1000	      /* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
 #define LIMIT_YAML_ALIASES	1000	      /* nodes a document's aliases may add for each node written */
-#define LIMIT_PATCH_OPERATIONS	10000	      /* of one JSON patch, upstream's MaxJSONPatchOperations */
 #define LIMIT_CONNECTIONS	10000	      /* open connections of one server */
 #define LIMIT_HTTP2_STREAMS	250	      /* concurrent streams of one connection, upstream's default */
 #define LIMIT_CONNECTION_BUFFER (1 * MIB)     /* bytes written and not yet taken by a peer */
@@ -25,6 +24,7 @@
 #define LIMIT_RELAY_BUFFER	(256 * KIB)
 #define LIMIT_LOG_LINE		(16 * KIB)
 #define LIMIT_QUEUE		1000000	   /* keys in a work queue */
+#define LIMIT_RECORDED_EVENTS	1000	   /* events waiting to be written */
 #define LIMIT_EXEC_OUTPUT	(16 * MIB) /* each stream of a synchronous exec; containerd's maxExecSyncSize */
 #define LIMIT_IMAGE_BLOB	(UINT64_C(64) << 30) /* one layer, compressed or not */
 #define LIMIT_IMAGE_ENTRIES	2000000		     /* files in one layer */

@@ -77,6 +77,11 @@ struct reconciler_ops {
 	 * do.
 	 */
 	void *(*gather)(void *cookie, struct str key, struct arena *arena);
+	/*
+	 * May be NULL; on the worker, before plan: reads over @client what no informer holds and plan must know, into
+	 * the inputs.  A failure queues the key again.
+	 */
+	int (*observe)(void *cookie, void *inputs, const struct client *client, struct arena *arena, struct error *err);
 	/* @now: wall clock, nanoseconds since 1970. */
 	void (*plan)(void *cookie, const void *inputs, int64_t now, struct plan *plan);
 	unsigned workers; /* keys in work at once */
@@ -92,7 +97,12 @@ struct reconciler_config {
 };
 
 struct reconciler *reconciler_new(const struct reconciler_config *config);
-/* Waits for the jobs under way; loop thread.  Returns NULL. */
+/* Takes no more keys; jobs under way go on.  Loop thread, once loop_run() has returned. */
+void reconciler_stop(struct reconciler *reconciler);
+/*
+ * After its informers, its pool (which waits for the jobs) and then its loop (which runs what they posted) are freed;
+ * NULL is fine.  Returns NULL.
+ */
 struct reconciler *reconciler_free(struct reconciler *reconciler);
 /* Declares an input: its revision is waited for after writes, and nothing is taken before it has synced. */
 void reconciler_add_input(struct reconciler *reconciler, struct informer *informer);

@@ -26,8 +26,10 @@ struct event_record {
 /* @component: event source ("kubelet"); @host may be empty. */
 struct recorder *recorder_new(struct transport *transport, struct worker_pool *pool, struct str component,
 			      struct str host);
-/* Writes what is queued, for at most @timeout_ns, and ends.  Returns NULL. */
-struct recorder *recorder_free(struct recorder *recorder, int64_t timeout_ns);
+/* Waits at most @timeout_ns for what is queued to be written, and takes no more. */
+void recorder_stop(struct recorder *recorder, int64_t timeout_ns);
+/* After recorder_stop() and its users; NULL is fine; returns NULL. */
+struct recorder *recorder_free(struct recorder *recorder);
 void recorder_record(struct recorder *recorder, const struct event_record *record);
 /* The same with the text made here; @object is what it is about. */
 void recorder_eventf(struct recorder *recorder, const struct object *object, const char *type, const char *reason,

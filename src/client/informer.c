@@ -1,0 +1,497 @@
+/*
+ * Informers; see informer.h.
+ *
+ * Events arrive on a thread of the transport's and are posted to the loop, each with a reference to the feed it belongs
+ * to. A feed is one watch's life: when the watch is replaced or the informer ends, the loop cuts the feed off from its
+ * informer and whatever it still had under way is dropped on arrival.  Only the loop thread touches an informer.
+ */
+#include "client/informer.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "client/reconnect.h"
+#include "sys/loop.h"
+
+#define RETRY_BASE_NS  (100 * NS_PER_MS)
+#define RETRY_MAX_NS   (10 * NS_PER_SEC)
+#define RETRY_RESET_NS (30 * NS_PER_SEC)
+
+/* Objects found under one value of an index. */
+struct bucket {
+	struct str value; /* follows the struct */
+	struct list postings;
+};
+
+/* One object's place in one bucket. */
+struct posting {
+	struct list link; /* the bucket's */
+	struct bucket *bucket;
+	struct entry *entry;
+	struct posting *next; /* of the same entry */
+	int index;
+};
+
+struct entry {
+	struct str key; /* follows the struct */
+	struct object *object;
+	struct posting *postings;
+	uint64_t epoch; /* of the last initial state it was in */
+};
+
+struct index {
+	informer_index_fn *values;
+	struct map buckets;
+};
+
+struct feed {
+	struct watch_sink sink;
+	atomic_uint references;
+	struct informer *informer; /* NULL once cut off; loop thread */
+	struct loop *loop;
+};
+
+struct delivery {
+	struct loop_call call;
+	struct feed *feed;
+	struct object *object;
+	uint64_t revision;
+	enum watch_event_type type;
+	bool initial_end;
+	bool closed;
+	struct error err;
+};
+
+struct informer {
+	struct informer_config config;
+	struct list handlers;
+	struct map entries;
+	struct index *indexes;
+	size_t indexes_len;
+	uint64_t revision;
+	uint64_t epoch;	 /* raised at each start from nothing */
+	bool in_initial; /* between such a start and its end mark */
+	bool synced;
+	struct feed *feed;
+	struct transport_watch *watch;
+	struct loop_timer retry;
+	struct reconnect reconnect;
+	struct random_source random;
+};
+
+static void feed_unref(struct feed *feed)
+{
+	if (atomic_fetch_sub_explicit(&feed->references, 1, memory_order_acq_rel) == 1)
+		free(feed);
+}
+
+static struct str own_str(void *memory, struct str s)
+{
+	char *copy = memory;
+
+	if (s.len)
+		memcpy(copy, s.data, s.len);
+	copy[s.len] = '\0';
+	return (struct str){copy, s.len};
+}
+
+/* --- Cache and indexes --------------------------------------------------------------------------------------- */
+
+static void entry_unindex(struct informer *informer, struct entry *entry)
+{
+	while (entry->postings) {
+		struct posting *posting = entry->postings;
+		struct bucket *bucket = posting->bucket;
+
+		entry->postings = posting->next;
+		list_remove(&posting->link);
+		if (list_empty(&bucket->postings)) {
+			map_remove(&informer->indexes[posting->index].buckets, bucket->value);
+			free(bucket);
+		}
+		free(posting);
+	}
+}
+
+static struct bucket *bucket_of(struct index *index, struct str value)
+{
+	struct bucket *bucket = map_get(&index->buckets, value);
+
+	if (!bucket) {
+		bucket = xmalloc(sizeof(*bucket) + value.len + 1);
+		bucket->value = own_str(bucket + 1, value);
+		list_init(&bucket->postings);
+		map_set(&index->buckets, bucket->value, bucket);
+	}
+	return bucket;
+}
+
+static void entry_index(struct informer *informer, struct entry *entry)
+{
+	struct arena cleanup_arena arena = {0};
+
+	for (size_t i = 0; i < informer->indexes_len; i++) {
+		struct str values[INFORMER_INDEX_VALUES];
+		size_t len = informer->indexes[i].values(entry->object, &arena, values);
+
+		for (size_t j = 0; j < len; j++) {
+			struct posting *posting = XNEW(struct posting);
+
+			posting->bucket = bucket_of(&informer->indexes[i], values[j]);
+			posting->entry = entry;
+			posting->index = (int)i;
+			posting->next = entry->postings;
+			entry->postings = posting;
+			list_append(&posting->bucket->postings, &posting->link);
+		}
+	}
+}
+
+static void tell_changed(struct informer *informer, struct object *old, struct object *new_)
+{
+	LIST_FOREACH_SAFE (struct informer_handler, handler, &informer->handlers, link)
+		handler->changed(handler, old, new_);
+}
+
+/* Takes over the reference to @object. */
+static void cache_put(struct informer *informer, struct str key, struct object *object)
+{
+	struct entry *entry = map_get(&informer->entries, key);
+	struct object *old = NULL;
+
+	if (entry) {
+		old = entry->object;
+		entry_unindex(informer, entry);
+	} else {
+		entry = xmalloc(sizeof(*entry) + key.len + 1);
+		*entry = (struct entry){.key = own_str(entry + 1, key)};
+		map_set(&informer->entries, entry->key, entry);
+	}
+	entry->object = object;
+	entry->epoch = informer->epoch;
+	entry_index(informer, entry);
+	if (!old || old->revision != object->revision)
+		tell_changed(informer, old, object);
+	object_unref(old);
+}
+
+static void cache_remove(struct informer *informer, struct entry *entry, struct object *last)
+{
+	struct object *old = entry->object;
+
+	map_remove(&informer->entries, entry->key);
+	entry_unindex(informer, entry);
+	free(entry);
+	tell_changed(informer, last ? last : old, NULL);
+	object_unref(old);
+}
+
+/* After a start from nothing: what the new initial state did not have is gone. */
+static void cache_sweep(struct informer *informer)
+{
+	VEC_OF(struct entry *) stale = {0};
+	struct arena cleanup_arena arena = {0};
+
+	MAP_FOREACH (it, &informer->entries) {
+		struct entry *entry = it->value;
+
+		if (entry->epoch != informer->epoch)
+			vec_push(&arena, &stale, entry);
+	}
+	SLICE_FOREACH (entry, stale)
+		cache_remove(informer, *entry, NULL);
+}
+
+static void cache_release(struct informer *informer)
+{
+	MAP_FOREACH (it, &informer->entries) {
+		struct entry *entry = it->value;
+
+		entry_unindex(informer, entry);
+		object_unref(entry->object);
+		free(entry);
+	}
+	map_release(&informer->entries);
+	for (size_t i = 0; i < informer->indexes_len; i++)
+		map_release(&informer->indexes[i].buckets);
+	free(informer->indexes);
+}
+
+/* --- Events, on the loop ------------------------------------------------------------------------------------- */
+
+static void advance(struct informer *informer, uint64_t revision)
+{
+	if (revision <= informer->revision)
+		return;
+	informer->revision = revision;
+	LIST_FOREACH_SAFE (struct informer_handler, handler, &informer->handlers, link)
+		if (handler->advanced)
+			handler->advanced(handler, revision);
+}
+
+static void end_initial(struct informer *informer)
+{
+	bool first = !informer->synced;
+
+	cache_sweep(informer);
+	informer->in_initial = false;
+	informer->synced = true;
+	if (!first)
+		return;
+	LIST_FOREACH_SAFE (struct informer_handler, handler, &informer->handlers, link)
+		if (handler->synced)
+			handler->synced(handler);
+}
+
+static void on_event(struct informer *informer, struct delivery *delivery)
+{
+	struct arena cleanup_arena arena = {0};
+	struct str key = delivery->object ? object_key(delivery->object, &arena) : STR_EMPTY;
+	struct entry *entry;
+
+	reconnect_connected(&informer->reconnect, clock_monotonic_ns());
+	switch (delivery->type) {
+	case WATCH_ADDED:
+	case WATCH_MODIFIED:
+		cache_put(informer, key, TAKE_PTR(delivery->object));
+		break;
+	case WATCH_DELETED:
+		entry = map_get(&informer->entries, key);
+		if (entry)
+			cache_remove(informer, entry, delivery->object);
+		break;
+	case WATCH_BOOKMARK:
+	case WATCH_EVENT_MAX:
+		break;
+	}
+	if (delivery->initial_end && informer->in_initial)
+		end_initial(informer);
+	/* Initial objects come in the order of keys: only the end mark says how far the state is. */
+	if (!informer->in_initial)
+		advance(informer, delivery->revision);
+}
+
+static void start_watch(struct informer *informer);
+
+static void on_retry(struct loop_timer *timer)
+{
+	start_watch(CONTAINER_OF(timer, struct informer, retry));
+}
+
+static void drop_watch(struct informer *informer)
+{
+	if (informer->watch)
+		informer->config.transport->ops->watch_close(TAKE_PTR(informer->watch));
+	if (informer->feed) {
+		informer->feed->informer = NULL;
+		feed_unref(TAKE_PTR(informer->feed));
+	}
+}
+
+static void on_closed(struct informer *informer, const struct error *err)
+{
+	int64_t delay;
+
+	drop_watch(informer);
+	if (err->code == ERR_EXPIRED || err->code == ERR_GONE || informer->in_initial)
+		informer->revision = 0;
+	delay = reconnect_failed(&informer->reconnect, clock_monotonic_ns(), &informer->random);
+	log_debug("watch ended", "resource=" STR_FMT " code=%s message=\"%s\" retry_ms=%lld",
+		  STR_ARG(informer->config.resource->plural), error_code_reason(err->code), err->message,
+		  (long long)(delay / NS_PER_MS));
+	loop_timer_start(&informer->retry, delay, 0);
+}
+
+static void on_delivery(struct loop_call *call)
+{
+	struct delivery *delivery = CONTAINER_OF(call, struct delivery, call);
+	struct informer *informer = delivery->feed->informer;
+
+	if (informer && delivery->closed)
+		on_closed(informer, &delivery->err);
+	else if (informer)
+		on_event(informer, delivery);
+	object_unref(delivery->object);
+	feed_unref(delivery->feed);
+	free(delivery);
+}
+
+/* --- The sink, on the transport's thread --------------------------------------------------------------------- */
+
+static void post(struct feed *feed, struct delivery delivery)
+{
+	struct delivery *copy = xmemdup(&delivery, sizeof(delivery));
+
+	copy->feed = feed;
+	atomic_fetch_add_explicit(&feed->references, 1, memory_order_relaxed);
+	copy->call.run = on_delivery;
+	loop_post_call(feed->loop, &copy->call);
+}
+
+static void sink_event(struct watch_sink *sink, enum watch_event_type type, struct object *object, uint64_t revision,
+		       bool initial_end)
+{
+	post(CONTAINER_OF(sink, struct feed, sink), (struct delivery){.object = object ? object_ref(object) : NULL,
+								      .revision = revision,
+								      .type = type,
+								      .initial_end = initial_end});
+}
+
+static void sink_closed(struct watch_sink *sink, const struct error *err)
+{
+	post(CONTAINER_OF(sink, struct feed, sink), (struct delivery){.closed = true, .err = *err});
+}
+
+static void start_watch(struct informer *informer)
+{
+	struct api_request request = {.operation = API_LIST,
+				      .resource = informer->config.resource,
+				      .namespace = informer->config.namespace,
+				      .label_selector = informer->config.label_selector,
+				      .field_selector = informer->config.field_selector};
+	struct transport *transport = informer->config.transport;
+	struct error err = {0};
+
+	if (informer->revision == 0) {
+		informer->epoch++;
+		informer->in_initial = true;
+	}
+	informer->feed = XNEW(struct feed);
+	*informer->feed =
+		(struct feed){.sink = {sink_event, sink_closed}, .informer = informer, .loop = informer->config.loop};
+	atomic_init(&informer->feed->references, 1);
+	if (transport->ops->watch(transport, &request, informer->revision, &informer->feed->sink, &informer->watch,
+				  &err) < 0)
+		on_closed(informer, &err);
+}
+
+/* --- Interface ----------------------------------------------------------------------------------------------- */
+
+struct informer *informer_new(const struct informer_config *config)
+{
+	struct informer *informer = XNEW(struct informer);
+
+	informer->config = *config;
+	list_init(&informer->handlers);
+	random_bytes(&informer->random, sizeof(informer->random));
+	reconnect_init(&informer->reconnect, RETRY_BASE_NS, RETRY_MAX_NS, RETRY_RESET_NS);
+	loop_timer_init(&informer->retry, config->loop, on_retry);
+	return informer;
+}
+
+struct informer *informer_free(struct informer *informer)
+{
+	if (!informer)
+		return NULL;
+	drop_watch(informer);
+	loop_timer_stop(&informer->retry);
+	cache_release(informer);
+	free(informer);
+	return NULL;
+}
+
+int informer_add_index(struct informer *informer, informer_index_fn *index)
+{
+	assert(!informer->feed && informer->entries.len == 0);
+	informer->indexes = xrealloc_array(informer->indexes, informer->indexes_len + 1, sizeof(*informer->indexes));
+	informer->indexes[informer->indexes_len] = (struct index){.values = index};
+	return (int)informer->indexes_len++;
+}
+
+void informer_add_handler(struct informer *informer, struct informer_handler *handler)
+{
+	list_append(&informer->handlers, &handler->link);
+	INFORMER_FOREACH(it, informer)
+	handler->changed(handler, NULL, it->object);
+	if (informer->synced && handler->synced)
+		handler->synced(handler);
+}
+
+void informer_start(struct informer *informer)
+{
+	start_watch(informer);
+}
+
+bool informer_synced(const struct informer *informer)
+{
+	return informer->synced;
+}
+
+uint64_t informer_revision(const struct informer *informer)
+{
+	return informer->revision;
+}
+
+const struct resource *informer_resource(const struct informer *informer)
+{
+	return informer->config.resource;
+}
+
+size_t informer_len(const struct informer *informer)
+{
+	return informer->entries.len;
+}
+
+struct object *informer_get(const struct informer *informer, struct str key)
+{
+	const struct entry *entry = map_get(&informer->entries, key);
+
+	return entry ? entry->object : NULL;
+}
+
+struct object *informer_get_named(const struct informer *informer, struct str namespace, struct str name)
+{
+	struct arena cleanup_arena arena = {0};
+
+	if (str_empty(namespace))
+		return informer_get(informer, name);
+	return informer_get(informer, arena_printf(&arena, STR_FMT "/" STR_FMT, STR_ARG(namespace), STR_ARG(name)));
+}
+
+bool informer_next(const struct informer *informer, struct informer_cursor *cursor)
+{
+	const struct map_entry *last = cursor->place;
+	const struct map_entry *next = map_next(&informer->entries, last ? last + 1 : NULL);
+
+	if (!next)
+		return false;
+	cursor->place = next;
+	cursor->object = ((const struct entry *)next->value)->object;
+	return true;
+}
+
+bool informer_next_indexed(const struct informer *informer, int index, struct str value, struct informer_cursor *cursor)
+{
+	const struct posting *posting = cursor->place;
+	const struct bucket *bucket;
+	const struct list *next;
+
+	assert(index >= 0 && (size_t)index < informer->indexes_len);
+	bucket = posting ? posting->bucket : map_get(&informer->indexes[index].buckets, value);
+	if (!bucket)
+		return false;
+	next = posting ? posting->link.next : bucket->postings.next;
+	if (next == &bucket->postings)
+		return false;
+	posting = LIST_ENTRY(next, const struct posting, link);
+	cursor->place = posting;
+	cursor->object = posting->entry->object;
+	return true;
+}
+
+struct str object_key(const struct object *object, struct arena *arena)
+{
+	const struct meta_v1_object_meta *meta = object->meta;
+
+	if (str_empty(meta->namespace))
+		return meta->name;
+	return arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(meta->namespace), STR_ARG(meta->name));
+}
+
+void object_key_split(struct str key, struct str *ret_namespace, struct str *ret_name)
+{
+	if (!str_cut(key, '/', ret_namespace, ret_name)) {
+		*ret_namespace = STR_EMPTY;
+		*ret_name = key;
+	}
+}

@@ -1,0 +1,39 @@
+/*
+ * What every controller that owns pods does alike: find them, claim them, make them from a template, choose which go
+ * first.
+ *
+ * Ownership is by the controller reference's UID. A pod without one is an orphan; a controller whose selector it
+ * matches adopts it. Behaviour: upstream's PodControllerRefManager and ActivePodsWithRanks.
+ */
+#ifndef WHERRY_CONTROLLERS_POD_CONTROL_H
+#define WHERRY_CONTROLLERS_POD_CONTROL_H
+
+#include "client/reconciler.h"
+#include "types/gen/core_v1.h"
+
+/* Index of pods: by the owner's UID, orphans by their namespace. */
+size_t pod_control_index_owner(const struct object *pod, struct arena *arena, struct str *values);
+/* Pods that are or may become @owner's: its own and the orphans of its namespace; held in @arena. */
+struct object_slice pod_control_candidates(struct arena *arena, const struct informer *pods, int index,
+					   const struct meta_v1_object_meta *owner);
+/*
+ * Sorts @candidates into the owner's: plans the adoption of matching orphans and the release of own pods that no longer
+ * match.  Returns the active ones (arena), and how many of its own are going away in *ret_terminating.
+ */
+struct object_slice pod_control_claim(struct plan *plan, const struct resource *pods, struct object *owner,
+				      const struct meta_v1_label_selector *selector, struct object_slice candidates,
+				      int32_t *ret_terminating);
+/* A pod of @owner's to create: generateName from the owner's name, labels, annotations and spec from the template. */
+struct core_v1_pod pod_control_from_template(const struct core_v1_pod_template_spec *template,
+					     const struct object *owner, struct arena *arena);
+/* Puts those first that are to be deleted first. */
+void pod_control_rank_for_deletion(struct object_slice pods);
+/*
+ * Keys of the owners a pod event concerns: its controller when that is of @kind, or for an orphan the objects of
+ * @owners in its namespace whose selector it matches.
+ */
+typedef const struct meta_v1_label_selector *pod_control_selector_fn(const struct object *owner);
+size_t pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
+			      pod_control_selector_fn *selector_of, struct arena *arena, struct str *keys);
+
+#endif

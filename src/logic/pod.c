@@ -1,0 +1,51 @@
+/* What a pod's status says; see pod.h. */
+#include "logic/pod.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+const struct core_v1_pod_condition *pod_condition(const struct core_v1_pod *pod, struct str type)
+{
+	SLICE_FOREACH (condition, pod->status.conditions)
+		if (str_eq(condition->type, type))
+			return condition;
+	return NULL;
+}
+
+bool pod_is_ready(const struct core_v1_pod *pod)
+{
+	const struct core_v1_pod_condition *ready = pod_condition(pod, STR("Ready"));
+
+	return ready && str_eq(ready->status, STR("True"));
+}
+
+bool pod_is_finished(const struct core_v1_pod *pod)
+{
+	return str_eq(pod->status.phase, STR("Succeeded")) || str_eq(pod->status.phase, STR("Failed"));
+}
+
+bool pod_is_active(const struct core_v1_pod *pod)
+{
+	return !pod_is_finished(pod) && !pod->metadata.deletion_timestamp;
+}
+
+bool pod_is_available(const struct core_v1_pod *pod, int32_t min_ready_seconds, int64_t now, int64_t *ret_wait_ns)
+{
+	const struct core_v1_pod_condition *ready = pod_condition(pod, STR("Ready"));
+	int64_t wait = 0;
+
+	if (ret_wait_ns)
+		*ret_wait_ns = 0;
+	if (!ready || !str_eq(ready->status, STR("True")))
+		return false;
+	if (min_ready_seconds == 0)
+		return true;
+	if (!ready->last_transition_time.is_set)
+		return false;
+	wait = (ready->last_transition_time.seconds + min_ready_seconds) * NS_PER_SEC - now;
+	if (wait <= 0)
+		return true;
+	if (ret_wait_ns)
+		*ret_wait_ns = wait;
+	return false;
+}

@@ -1,0 +1,181 @@
+/* Informers against a scripted watch: initial state, changes, resumption, and a start from nothing after 410. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "client/client.h"
+#include "client/informer.h"
+#include "fake_transport.h"
+#include "sys/loop.h"
+#include "types/gen/core_v1.h"
+
+struct seen {
+	struct informer_handler handler;
+	char text[512];
+	size_t len;
+};
+
+static void on_changed(struct informer_handler *handler, struct object *old, struct object *new_)
+{
+	struct seen *seen = CONTAINER_OF(handler, struct seen, handler);
+	const struct object *object = new_ ? new_ : old;
+
+	seen->len += (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%c" STR_FMT " ",
+				      !old    ? '+'
+				      : !new_ ? '-'
+					      : '~',
+				      STR_ARG(object->meta->name));
+}
+
+static size_t index_by_data(const struct object *object, struct arena *arena UNUSED, struct str *values)
+{
+	values[0] = OBJECT_AS(core_v1_config_map, object)->data.items[0].value;
+	return 1;
+}
+
+struct fixture {
+	struct loop *loop;
+	struct fake_transport fake;
+	struct informer *informer;
+	int by_data;
+	struct seen seen;
+};
+
+static void setup(struct fixture *f)
+{
+	*f = (struct fixture){.loop = loop_new(), .seen = {.handler = {.changed = on_changed}}};
+	fake_transport_init(&f->fake);
+	f->informer = informer_new(&(struct informer_config){
+		.loop = f->loop, .transport = &f->fake.transport, .resource = client_resource("", "v1", "configmaps")});
+	f->by_data = informer_add_index(f->informer, index_by_data);
+	informer_add_handler(f->informer, &f->seen.handler);
+	informer_start(f->informer);
+}
+
+static void teardown(struct fixture *f)
+{
+	informer_free(f->informer);
+	loop_free(f->loop);
+}
+
+static void stop_now(void *loop)
+{
+	loop_stop(loop);
+}
+
+/* Runs what was posted so far. */
+static void settle(struct fixture *f)
+{
+	loop_post(f->loop, stop_now, f->loop);
+	loop_run(f->loop);
+}
+
+static void wait_for_watch(struct fixture *f, unsigned watches)
+{
+	int64_t deadline = clock_monotonic_ns() + 5 * NS_PER_SEC;
+
+	while (f->fake.watches < watches && clock_monotonic_ns() < deadline)
+		settle(f);
+	assert_int_equal(f->fake.watches, watches);
+}
+
+static void assert_seen(struct fixture *f, const char *expected)
+{
+	settle(f);
+	assert_string_equal(f->seen.text, expected);
+	f->seen.len = 0;
+	f->seen.text[0] = '\0';
+}
+
+static void begin(struct fixture *f)
+{
+	fake_send(&f->fake, WATCH_ADDED, fake_config_map("ns", "a", "x", 3), 3, false);
+	fake_send(&f->fake, WATCH_ADDED, fake_config_map("ns", "b", "x", 2), 2, false);
+	fake_send(&f->fake, WATCH_BOOKMARK, NULL, 10, true);
+	assert_seen(f, "+a +b ");
+	assert_true(informer_synced(f->informer));
+	assert_int_equal(informer_revision(f->informer), 10);
+}
+
+static size_t count_indexed(struct fixture *f, const char *value)
+{
+	size_t n = 0;
+
+	INFORMER_FOREACH_INDEXED(it, f->informer, f->by_data, str_from(value))
+	n += it->object != NULL;
+	return n;
+}
+
+static void test_changes_and_indexes(void **state UNUSED)
+{
+	struct fixture f;
+
+	setup(&f);
+	begin(&f);
+	assert_int_equal(count_indexed(&f, "x"), 2);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "y", 11), 11, false);
+	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "b", "x", 12), 12, false);
+	assert_seen(&f, "~a -b ");
+	assert_int_equal(count_indexed(&f, "x"), 0);
+	assert_int_equal(count_indexed(&f, "y"), 1);
+	assert_int_equal(informer_revision(f.informer), 12);
+	assert_non_null(informer_get_named(f.informer, STR("ns"), STR("a")));
+	assert_null(informer_get(f.informer, STR("ns/b")));
+	teardown(&f);
+}
+
+static void test_resumes(void **state UNUSED)
+{
+	struct fixture f;
+
+	setup(&f);
+	begin(&f);
+	fake_close(&f.fake, ERR_CLOSED);
+	wait_for_watch(&f, 2);
+	assert_int_equal(f.fake.watch_revision, 10);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "z", 13), 13, false);
+	assert_seen(&f, "~a ");
+	teardown(&f);
+}
+
+static void test_expired_tells_only_differences(void **state UNUSED)
+{
+	struct fixture f;
+
+	setup(&f);
+	begin(&f);
+	fake_close(&f.fake, ERR_EXPIRED);
+	wait_for_watch(&f, 2);
+	assert_int_equal(f.fake.watch_revision, 0);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "a", "x", 3), 3, false);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "c", "x", 20), 20, false);
+	assert_seen(&f, "+c ");
+	assert_non_null(informer_get(f.informer, STR("ns/b"))); /* kept until the new state is whole */
+	fake_send(&f.fake, WATCH_BOOKMARK, NULL, 21, true);
+	assert_seen(&f, "-b ");
+	assert_int_equal(informer_revision(f.informer), 21);
+	teardown(&f);
+}
+
+static void test_late_deliveries_are_dropped(void **state UNUSED)
+{
+	struct fixture f;
+
+	setup(&f);
+	begin(&f);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "z", 13), 13, false);
+	f.informer = informer_free(f.informer);
+	assert_seen(&f, "");
+	teardown(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_changes_and_indexes),
+		cmocka_unit_test(test_resumes),
+		cmocka_unit_test(test_expired_tells_only_differences),
+		cmocka_unit_test(test_late_deliveries_are_dropped),
+	};
+
+	return cmocka_run_group_tests_name("informer", tests, NULL, NULL);
+}
