@@ -37,7 +37,12 @@ int nft_load(struct str script, struct error *err) MUST_CHECK;
 int nft_open(struct nft **ret, struct error *err) MUST_CHECK;
 struct nft *nft_close(struct nft *nft);
 
-/* Where an element lives.  @family is NFPROTO_IPV4, NFPROTO_IPV6 or NFPROTO_INET. */
+/* The kernel's numbers of families (NFPROTO_*), whose header does not go with the C library's. */
+#define NFT_FAMILY_INET 1
+#define NFT_FAMILY_IP	2
+#define NFT_FAMILY_IP6	10
+
+/* Where an element lives. */
 struct nft_set {
 	uint8_t family;
 	const char *table;
