@@ -99,8 +99,7 @@ static int quiet_ipv6(void *data, struct error *err)
 	for (size_t i = 0; i < link->at->len; i++)
 		v6 |= link->at->addresses[i].family == IP_V6;
 	/* A pod without an IPv6 address has no use for a link-local one and its announcements. */
-	return netns_sysctl(-1, v6 ? "ipv6/conf/" PODNET_LINK "/accept_dad" : "ipv6/conf/" PODNET_LINK "/disable_ipv6",
-			    v6 ? "0" : "1", err);
+	return podnet_ipv6_setting(PODNET_LINK, v6 ? "accept_dad" : "disable_ipv6", v6 ? "0" : "1", err);
 }
 
 static unsigned prefix_length(const struct podnet *net, const struct ip_address *address)
@@ -149,7 +148,10 @@ static int make_link(const struct podnet *net, struct netlink *host, int netns_f
 	result = netlink_veth_create(host, &veth, &index, err);
 	if (result < 0)
 		return result;
-	result = netns_call(netns_fd, quiet_ipv6, &link, err);
+	/* A port of a bridge has no use for addresses of its own. */
+	result = podnet_ipv6_setting(at->link, "disable_ipv6", "1", err);
+	if (result == 0)
+		result = netns_call(netns_fd, quiet_ipv6, &link, err);
 	if (result >= 0)
 		result = netlink_open_in(netns_fd, &pod, err);
 	if (result == 0)

@@ -32,6 +32,14 @@ void podnet_mac(const struct ip_address *address, uint8_t ret[MAC_SIZE])
 	memcpy(ret + 2, address->bytes + len - 4, 4);
 }
 
+int podnet_ipv6_setting(const char *link, const char *name, const char *value, struct error *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "ipv6/conf/%s/%s", link, name);
+	return MIN(netns_sysctl(-1, path, value, err), 0);
+}
+
 static int take_cidrs(struct podnet *net, struct ip_prefix_slice cidrs, struct error *err)
 {
 	if (cidrs.len == 0 || cidrs.len > PODNET_ADDRESSES)
@@ -89,7 +97,8 @@ static int make_bridge(struct podnet *net, struct error *err)
 		result = netlink_address_add(nl, net->bridge, &gateway, err);
 	}
 	netlink_close(nl);
-	return result;
+	/* The bridge gets its link-local address with its first pod, which would wait for it to be checked. */
+	return result < 0 ? result : podnet_ipv6_setting(net->names.bridge, "accept_dad", "0", err);
 }
 
 static bool has_v6(const struct podnet *net)

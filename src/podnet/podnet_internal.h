@@ -31,6 +31,8 @@ struct podnet {
 /* The interface's hardware address for an address: the same address always has the same, so nobody's cache goes stale.
  */
 void podnet_mac(const struct ip_address *address, uint8_t ret[MAC_SIZE]);
+/* Writes ipv6/conf/@link/@name in the thread's namespace; a kernel without IPv6 is fine. */
+int podnet_ipv6_setting(const char *link, const char *name, const char *value, struct error *err) MUST_CHECK;
 /* The node's table with the host ports of @net's pods, as text for `nft`; and loading it. */
 void podnet_table_text(const struct podnet *net, struct buf *out);
 int podnet_load_table(const struct podnet *net, struct error *err) MUST_CHECK;
