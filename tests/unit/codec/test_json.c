@@ -100,11 +100,13 @@ static void test_budget(void **state UNUSED)
 
 static void test_written(void **state UNUSED)
 {
-	assert_written(" { \"b\" : [ 1 , -2.50 , true , null ] , \"a\" : { } } ", "{\"b\":[1,-2.5,true,null],\"a\":{}}");
+	assert_written(" { \"b\" : [ 1 , -2.50 , true , null ] , \"a\" : { } } ",
+		       "{\"b\":[1,-2.5,true,null],\"a\":{}}");
 	assert_written("\"<a&b>\\u2028\\u2029\\u007f\\u0001\\n\\t\\\"\\\\\\/\"",
 		       "\"\\u003ca\\u0026b\\u003e\\u2028\\u2029\x7f\\u0001\\n\\t\\\"\\\\/\"");
 	assert_written("\"\\ud800\"", "\"\xef\xbf\xbd\"");
-	assert_written("\"a\\ud800\\u0041\\ud83d\\ude00\"", "\"a\xef\xbf\xbd""A\xf0\x9f\x98\x80\"");
+	assert_written("\"a\\ud800\\u0041\\ud83d\\ude00\"", "\"a\xef\xbf\xbd"
+							    "A\xf0\x9f\x98\x80\"");
 	assert_written("\"a\xff\xc3\"", "\"a\xef\xbf\xbd\xef\xbf\xbd\"");
 	assert_written("[9223372036854775807,9223372036854775808,-9223372036854775808]",
 		       "[9223372036854775807,9223372036854776000,-9223372036854775808]");
@@ -123,7 +125,8 @@ static void test_strings_of_every_length(void **state UNUSED)
 
 			memset(text, 'x', len);
 			text[at] = '<';
-			snprintf(want, sizeof(want), "\"%.*s\\u003c%.*s\"", (int)at, text, (int)(len - at - 1), text + at + 1);
+			snprintf(want, sizeof(want), "\"%.*s\\u003c%.*s\"", (int)at, text, (int)(len - at - 1),
+				 text + at + 1);
 			buf_init(&out, 1000);
 			json_write_str((struct str){text, len}, &out);
 			assert_string_equal(out.data, want);
@@ -139,8 +142,8 @@ static void test_duplicates(void **state UNUSED)
 	struct value *value;
 	struct buf cleanup_buf text, out;
 
-	assert_int_equal(json_parse(STR("{\"a\":1,\"b\":[{\"c\":1,\"c\":2}],\"a\":3,\"a\":4}"), &arena, &duplicates, &value,
-				    &err),
+	assert_int_equal(json_parse(STR("{\"a\":1,\"b\":[{\"c\":1,\"c\":2}],\"a\":3,\"a\":4}"), &arena, &duplicates,
+				    &value, &err),
 			 0);
 	assert_int_equal(duplicates.paths.len, 2);
 	assert_string_equal(duplicates.paths.items[0].data, "b[0].c");
@@ -199,9 +202,14 @@ static void test_value(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_errors),	    cmocka_unit_test(test_depth),      cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_written),	    cmocka_unit_test(test_strings_of_every_length),
-		cmocka_unit_test(test_duplicates),  cmocka_unit_test(test_indented),   cmocka_unit_test(test_value),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_strings_of_every_length),
+		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_indented),
+		cmocka_unit_test(test_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,8 @@ static void test_wrong_types(void **state UNUSED)
 		 "json: cannot unmarshal string into Go struct field ConfigMap.immutable of type bool"},
 		{&schema_core_v1_config_map, "{\"data\":[\"x\"]}",
 		 "json: cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string"},
-		{&schema_core_v1_config_map, "{\"binaryData\":{\"a\":\"not base64\"}}", "illegal base64 data at input byte 3"},
+		{&schema_core_v1_config_map, "{\"binaryData\":{\"a\":\"not base64\"}}",
+		 "illegal base64 data at input byte 3"},
 		{&schema_core_v1_secret, "{\"data\":{\"a\":\"***\"}}", "illegal base64 data at input byte 0"},
 		{&schema_scheduling_v1_priority_class, "{\"value\":-2147483649}",
 		 "json: cannot unmarshal number -2147483649 into Go struct field PriorityClass.value of type int32"},
@@ -53,9 +54,11 @@ static void test_wrong_types(void **state UNUSED)
 		{&schema_core_v1_pod, "{\"spec\":{\"containers\":{}}}",
 		 "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container"},
 		{&schema_core_v1_pod, "{\"spec\":{\"containers\":[{\"command\":\"x\"}]}}",
-		 "json: cannot unmarshal string into Go struct field Container.spec.containers.command of type []string"},
+		 "json: cannot unmarshal string into Go struct field Container.spec.containers.command of type "
+		 "[]string"},
 		{&schema_core_v1_pod, "{\"spec\":{\"containers\":[{\"ports\":[{\"containerPort\":\"80\"}]}]}}",
-		 "json: cannot unmarshal string into Go struct field ContainerPort.spec.containers.ports.containerPort of "
+		 "json: cannot unmarshal string into Go struct field ContainerPort.spec.containers.ports.containerPort "
+		 "of "
 		 "type int32"},
 		{&schema_core_v1_pod, "{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"1x\"}}}]}}",
 		 "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"},
@@ -95,7 +98,8 @@ static void test_problems(void **state UNUSED)
 		{&schema_apps_v1_deployment,
 		 "{\"spec\":{\"replicaz\":1,\"template\":{\"spec\":{\"containers\":[{\"imagePullPolice\":1,"
 		 "\"ports\":[{\"foo\":1}]}]}}}}",
-		 {"unknown field \"spec.replicaz\"", "unknown field \"spec.template.spec.containers[0].imagePullPolice\"",
+		 {"unknown field \"spec.replicaz\"",
+		  "unknown field \"spec.template.spec.containers[0].imagePullPolice\"",
 		  "unknown field \"spec.template.spec.containers[0].ports[0].foo\""}},
 		{&schema_core_v1_config_map,
 		 "{\"kind\":\"ConfigMap\",\"kind\":\"ConfigMap\",\"data\":{},\"data\":{}}",
@@ -145,7 +149,8 @@ static void test_contents(void **state UNUSED)
 	arena_release(&d.arena);
 
 	decode(&d, &schema_core_v1_pod,
-	       "{\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"cpu\":0.5,\"memory\":\"64Mi\"}},"
+	       "{\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"cpu\":0.5,\"memory\":\"64Mi\"}}"
+	       ","
 	       "\"readinessProbe\":{\"httpGet\":{\"port\":\"http\"}}}],\"volumes\":[]}}");
 	assert_int_equal(d.rc, 0);
 	pod = d.data;
@@ -166,8 +171,8 @@ static void test_check(void **state UNUSED)
 {
 	struct decoded d = {.report = {.arena = &d.arena, .check = refuse}};
 
-	d.rc = decode_json(&schema_core_v1_pod, STR("{\"metadata\":5,\"kind\":\"Secret\"}"), &d.arena, &d.report, &d.data,
-			   &d.err);
+	d.rc = decode_json(&schema_core_v1_pod, STR("{\"metadata\":5,\"kind\":\"Secret\"}"), &d.arena, &d.report,
+			   &d.data, &d.err);
 	assert_int_equal(d.rc, -ERR_NOT_FOUND);
 	assert_string_equal(d.err.message, "no Secret");
 	arena_release(&d.arena);
