@@ -11,6 +11,7 @@
 #include "codec/json_doc.h"
 #include "types/duration.h"
 #include "types/go_type.h"
+#include "types/map_entries.h"
 #include "types/quantity.h"
 #include "types/timestamp.h"
 
@@ -236,7 +237,7 @@ static int read_duration(struct decoder *d, const struct schema_field *field, yy
 static int read_raw(struct decoder *d, const struct schema_field *field UNUSED, yyjson_val *node, void *dest,
 		    const struct frame *frame UNUSED)
 {
-	struct buf cleanup_buf text;
+	struct buf cleanup_buf text = {0};
 	int rc;
 
 	if (yyjson_is_obj(node) && !yyjson_obj_size(node)) { /* managed fields are full of these */
@@ -309,60 +310,20 @@ static int read_list(struct decoder *d, const struct schema_field *field, yyjson
 	return 0;
 }
 
-struct ranked_entry {
-	struct str key;
-	size_t index;
+/* Tells of entries that were dropped; the first @known stem from an earlier occurrence of the field. */
+struct map_reader {
+	struct decoder *d;
+	const struct frame *frame;
+	size_t known;
 };
 
-static int ranked_cmp(const void *a, const void *b)
+static void report_entry(void *data, size_t index, struct str key)
 {
-	const struct ranked_entry *left = a, *right = b;
-	int order = str_cmp(left->key, right->key);
+	struct map_reader *map = data;
+	struct frame entry = {.parent = map->frame, .name = key};
 
-	return order ? order : left->index < right->index ? -1 : left->index > right->index;
-}
-
-/*
- * Sorts entries that came in another order and drops all but the last of those with one key; the first @known stem from
- * an earlier occurrence of the field and are no repetitions.
- */
-static size_t sort_entries(struct decoder *d, char *entries, size_t len, size_t size, size_t known,
-			   const struct frame *frame)
-{
-	struct ranked_entry *ranked = xcalloc(len, sizeof(*ranked));
-	char *sorted = xmalloc(len * size);
-	size_t kept = 0;
-
-	for (size_t i = 0; i < len; i++)
-		ranked[i] = (struct ranked_entry){*(const struct str *)(const void *)(entries + i * size), i};
-	qsort(ranked, len, sizeof(*ranked), ranked_cmp);
-	for (size_t i = 0; i < len; i++) {
-		bool repeated = i + 1 < len && str_eq(ranked[i].key, ranked[i + 1].key);
-
-		if (repeated) {
-			struct frame entry = {.parent = frame, .name = ranked[i].key};
-
-			if (ranked[i].index >= known)
-				report(d, "duplicate", &entry);
-			continue;
-		}
-		memcpy(sorted + kept++ * size, entries + ranked[i].index * size, size);
-	}
-	memcpy(entries, sorted, kept * size);
-	free(sorted);
-	free(ranked);
-	return kept;
-}
-
-static bool entries_sorted(const char *entries, size_t len, size_t size)
-{
-	for (size_t i = 1; i < len; i++) {
-		const void *before = entries + (i - 1) * size, *here = entries + i * size;
-
-		if (str_cmp(*(const struct str *)before, *(const struct str *)here) >= 0)
-			return false;
-	}
-	return true;
+	if (index >= map->known)
+		report(map->d, "duplicate", &entry);
 }
 
 /* A field that occurs again adds its entries to those it had, as Go's maps do. */
@@ -401,9 +362,7 @@ static int read_map(struct decoder *d, const struct schema_field *field, yyjson_
 			return rc;
 		entry += size;
 	}
-	max += known;
-	if (!entries_sorted(entries, max, size))
-		max = sort_entries(d, entries, max, size, known, frame);
+	max = map_entries_sort(entries, max + known, size, report_entry, &(struct map_reader){d, frame, known});
 	*dest = (struct any_slice){entries, max};
 	d->depth--;
 	return 0;
@@ -657,7 +616,7 @@ int decode_json(const struct schema *schema, struct str json, struct arena *aren
 int decode_value(const struct schema *schema, const struct value *value, struct arena *arena,
 		 struct decode_report *report_, void **ret, struct error *err)
 {
-	struct buf cleanup_buf text;
+	struct buf cleanup_buf text = {0};
 
 	buf_init(&text, LIMIT_REQUEST_MEMORY);
 	json_write(value, &text);

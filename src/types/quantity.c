@@ -327,7 +327,7 @@ static void write_canonical(struct decimal d, enum quantity_format format, struc
 
 static struct str format_decimal(struct decimal d, enum quantity_format format, struct arena *arena)
 {
-	struct buf cleanup_buf out;
+	struct buf cleanup_buf out = {0};
 
 	if (!arena)
 		return STR_EMPTY;
@@ -367,7 +367,7 @@ void quantity_write(const struct quantity *q, struct buf *out)
 
 struct str quantity_format(const struct quantity *q, struct arena *arena)
 {
-	struct buf cleanup_buf out;
+	struct buf cleanup_buf out = {0};
 
 	buf_init(&out, q->text.len + DECIMAL_TEXT_SIZE + 32);
 	quantity_write(q, &out);
