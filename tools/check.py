@@ -139,6 +139,12 @@ class Checker:
                 for match in pattern.finditer(text):
                     self.breach('%s:%d' % (name, text.count('\n', 0, match.start()) + 1), '%s: %s' % (what, match.group(0)))
 
+    def check_tracked(self):
+        listed = subprocess.run(['git', 'ls-files', '--cached', '--ignored', '--exclude-standard'], cwd=ROOT, check=True, capture_output=True,
+                                text=True).stdout
+        for name in listed.splitlines():
+            self.breach(name, 'tracked, though .gitignore names it: git rm --cached')
+
     def check_scripts(self):
         for name in self.named('.sh') + [f for f in self.texts if f == '.ci/run']:
             run = subprocess.run(['bash', '-n', name], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -256,7 +262,7 @@ def main():
     parser.add_argument('--all', action='store_true', help='look at the built program as well')
     args = parser.parse_args()
     checker = Checker(args.build)
-    checks = [checker.check_layers, checker.check_sizes, checker.check_heads, checker.check_readmes, checker.check_words,
+    checks = [checker.check_layers, checker.check_sizes, checker.check_heads, checker.check_readmes, checker.check_words, checker.check_tracked,
               checker.check_scripts, checker.check_headers]
     for check in checks + [checker.check_shared_objects] * args.all:
         check()

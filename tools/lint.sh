@@ -8,7 +8,7 @@ B=${B:-$PWD/build}
 
 format()
 {
-	local memory=$B/check-format rules files hashes status=0
+	local memory=$B/format-seen rules files hashes status=0
 	if ! clang-format --version | grep -q 'version 14\.'; then
 		# Other versions lay some lines out differently; one version is the judge.
 		echo 'lint: formatting not judged: clang-format is not version 14'
@@ -21,7 +21,7 @@ format()
 	[ ${#files[@]} -gt 0 ] || return 0
 	mapfile -t hashes < <(git hash-object "${files[@]}")
 	paste <(printf '%s\n' "${hashes[@]}") <(printf '%s\n' "${files[@]}") |
-		awk 'NR == FNR { seen[$1]; next } !($1 in seen) { print $2 }' "$rules" - >"$rules.todo"
+		awk 'FILENAME != "-" { seen[$1]; next } !($1 in seen) { print $2 }' "$rules" - >"$rules.todo"
 	xargs -r -P "$(nproc)" -n 8 clang-format --dry-run -Werror --ferror-limit=1 <"$rules.todo" || status=1
 	if [ "$status" = 0 ]; then printf '%s\n' "${hashes[@]}" >"$rules"; fi
 	rm -f "$rules.todo"
