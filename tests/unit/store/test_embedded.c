@@ -7,7 +7,6 @@ static char folder[64];
 
 static void remove_folder(void)
 {
-	struct error err = {0};
 	char path[128];
 
 	for (uint64_t n = 1; n < 1000; n++) {
@@ -15,7 +14,6 @@ static void remove_folder(void)
 		unlink(path);
 	}
 	rmdir(folder);
-	(void)err;
 }
 
 static struct store *reopen_same(struct store *old, const struct store_options *options)
@@ -90,17 +88,20 @@ static void test_quiet(void **state UNUSED)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct contract_backend usual = {open_fresh, reopen_same}, small = {open_small, reopen_small};
+	const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_foreign_folder),
 		cmocka_unit_test(test_quiet),
 	};
+	struct CMUnitTest tests[2 * CONTRACT_CASES_MAX + ARRAY_LEN(own)];
+	size_t len = contract_cases(&usual, tests);
 	int failed;
 
 	snprintf(folder, sizeof(folder), "/tmp/wherry-store-%d", (int)getpid());
-	failed = contract_run(&(struct contract_backend){"embedded", open_fresh, reopen_same});
-	failed += contract_run(&(struct contract_backend){"embedded, small segments", open_small, reopen_small});
-	failed += cmocka_run_group_tests_name("folder", tests, NULL, NULL);
+	len += contract_cases(&small, tests + len);
+	memcpy(tests + len, own, sizeof(own));
+	failed = _cmocka_run_group_tests("embedded", tests, len + ARRAY_LEN(own), NULL, NULL);
 	remove_folder();
 	return failed;
 }

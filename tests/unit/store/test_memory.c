@@ -3,5 +3,9 @@
 
 int main(void)
 {
-	return contract_run(&(struct contract_backend){.name = "memory", .open = store_open_memory});
+	const struct contract_backend memory = {.open = store_open_memory};
+	struct CMUnitTest tests[CONTRACT_CASES_MAX];
+	size_t len = contract_cases(&memory, tests);
+
+	return _cmocka_run_group_tests("memory", tests, len, NULL, NULL);
 }
