@@ -68,7 +68,7 @@ static int check_padding(struct str text, size_t at, int n, struct error *err)
 		if (at >= text.len)
 			return illegal(text.len, err);
 		if (text.data[at] != '=')
-			return illegal(at, err);
+			return illegal(at - 1, err);
 		at++;
 	}
 	at = skip_lines(text, at);
@@ -101,7 +101,7 @@ static int decode(struct str text, bool for_url, struct arena *arena, struct byt
 		}
 	}
 	if (n && (n == 1 || (at >= text.len && !for_url)))
-		return illegal(text.len, err);
+		return illegal(text.len - (size_t)n, err);
 	if (n >= 2)
 		*p++ = (uint8_t)(word >> (n == 2 ? 4 : 10));
 	if (n == 3)
