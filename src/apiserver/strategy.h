@@ -105,7 +105,10 @@ struct strategy_subresource {
 struct strategy {
 	struct str group, plural; /* which resource; all its versions share the strategy */
 
-	/* Upstream's SetDefaults for the kind (facts/defaults.txt); also runs after a patch. */
+	/*
+	 * Upstream's SetDefaults for the kind, as far as they depend on other members; what needs nothing but its
+	 * parent is set after it by a walk over the schema (types/defaults.h).  Runs after a patch too.
+	 */
 	void (*default_object)(struct strategy_context *context, void *object);
 
 	/* Resets what clients may not set.  The status was emptied before unless keep_status_on_create. */
@@ -166,6 +169,10 @@ struct strategy {
 
 /* The strategy of the resource; one with no members set when it has none.  Never NULL. */
 const struct strategy *strategy_find(const struct resource *resource);
+
+/* All defaults of an object of @schema: the strategy's own, then the schema's. */
+void strategy_default_object(const struct strategy *strategy, struct strategy_context *context,
+			     const struct schema *schema, void *object);
 
 /* Cells of a Table row (registry/table.c). */
 void table_cell_str(struct table_row *row, struct str text);

@@ -67,6 +67,18 @@ void check_finalizers(struct field_errors *errors, const struct path *path, cons
 			      "finalizer " FINALIZER_ORPHAN " and " FINALIZER_DELETE " cannot be both set");
 }
 
+void check_kube_finalizers(struct field_errors *errors, const struct path *path, const struct str_slice *finalizers)
+{
+	for (size_t i = 0; i < finalizers->len; i++) {
+		struct str name = finalizers->items[i];
+
+		if (str_index(name, '/') < 0 && !str_eq_c(name, FINALIZER_ORPHAN) &&
+		    !str_eq_c(name, FINALIZER_DELETE) && !str_eq_c(name, "kubernetes"))
+			field_invalid(errors, INDEX(path, i), VALUE(name),
+				      "name is neither a standard finalizer name nor is it fully qualified");
+	}
+}
+
 static void write_owner(const struct meta_v1_owner_reference *owner, struct arena *arena, struct buf *out)
 {
 	struct str parts[] = {owner->api_version, owner->kind, owner->name, owner->uid};
@@ -205,6 +217,7 @@ void check_object_meta(struct field_errors *errors, const struct path *path, con
 	check_owners(errors, FIELD(path, "ownerReferences"), &meta->owner_references);
 	check_finalizers(errors, FIELD(path, "finalizers"), &meta->finalizers);
 	check_managed_fields(errors, FIELD(path, "managedFields"), &meta->managed_fields);
+	check_kube_finalizers(errors, FIELD(path, "finalizers"), &meta->finalizers);
 }
 
 /* Go's %#v of the finalizers that @old has not. */
@@ -280,6 +293,7 @@ void check_object_meta_update(struct field_errors *errors, const struct path *pa
 	check_annotations(errors, FIELD(path, "annotations"), &meta->annotations);
 	check_owners(errors, FIELD(path, "ownerReferences"), &meta->owner_references);
 	check_managed_fields(errors, FIELD(path, "managedFields"), &meta->managed_fields);
+	check_kube_finalizers(errors, FIELD(path, "finalizers"), &meta->finalizers);
 }
 
 void check_label_selector_requirement(struct field_errors *errors, const struct path *path,

@@ -19,6 +19,8 @@ void check_object_meta_update(struct field_errors *errors, const struct path *pa
 void check_labels(struct field_errors *errors, const struct path *path, const struct str_map *labels);
 void check_annotations(struct field_errors *errors, const struct path *path, const struct str_map *annotations);
 void check_finalizers(struct field_errors *errors, const struct path *path, const struct str_slice *finalizers);
+/* Without a "/" only orphan, foregroundDeletion and kubernetes. */
+void check_kube_finalizers(struct field_errors *errors, const struct path *path, const struct str_slice *finalizers);
 /* @selector may be NULL: nothing to check. */
 void check_label_selector(struct field_errors *errors, const struct path *path,
 			  const struct meta_v1_label_selector *selector);

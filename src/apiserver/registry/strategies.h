@@ -8,9 +8,17 @@
 
 #include "apiserver/strategy.h"
 
-#define STRATEGIES(X) X(core_configmaps)
+#define STRATEGIES(X)                                                                                                  \
+	X(core_configmaps)                                                                                             \
+	X(core_namespaces)                                                                                             \
+	X(core_secrets)                                                                                                \
+	X(core_serviceaccounts)                                                                                        \
+	X(rbac_clusterrolebindings)                                                                                    \
+	X(rbac_clusterroles)                                                                                           \
+	X(rbac_rolebindings)                                                                                           \
+	X(rbac_roles)
 
-#define X(name)	      extern const struct strategy strategy_##name;
+#define X(name) extern const struct strategy strategy_##name;
 STRATEGIES(X)
 #undef X
 
