@@ -142,6 +142,7 @@ class Api:
                         sys.exit('%s.%s: no type %s' % (t.name, f.name, f.ref))
                     if self.types[f.ref].group is not t.group:
                         t.group.uses.add(self.types[f.ref].group.prefix)
+        self.defaulted = self.find_defaulted()
 
     def read(self, path):
         group = current = resource = None
@@ -175,6 +176,15 @@ class Api:
                 (group.resources if group else self.loose).append(resource)
             elif keyword not in ('open', 'const'):
                 raise ValueError('line %d: unknown word %s' % (number, keyword))
+
+    def find_defaulted(self):
+        """The types that have a default anywhere below them."""
+        found, size = set(), -1
+        while len(found) != size:
+            size = len(found)
+            found |= {t for t in self.types.values() for f in t.fields
+                      if 'set' in f.options or 'default' in f.options or (f.ref and self.types[f.ref] in found)}
+        return found
 
     @staticmethod
     def attributes(text):
@@ -280,6 +290,8 @@ class Tables:
                 parts.append('.patch_merge_key = ' + c_str(key.rstrip(')')))
         if 'default' in o:
             parts.append('.default_json = ' + c_str(o['default']))
+        if 'set' in o:
+            parts.append('.set_json = ' + c_str(o['set']))
         if f.enum and self.api.enum_values(f.enum):
             values = sorted(self.api.enum_values(f.enum))
             parts.append('.values = %s, .values_len = %d' % (self.value_list(values), len(values)))
@@ -322,7 +334,8 @@ class Tables:
         numbered = [(f.number, i) for i, (f, _, embedded) in enumerate(fields + messages) if f.number and not embedded]
         by_number = [i for _, i in sorted(numbered)]
         flags = [n for n, on in (('TOP_LEVEL', 'toplevel' in t.flags), ('OBJECT', 'object' in t.flags),
-                                 ('ATOMIC', 'struct=atomic' in t.flags)) if on]
+                                 ('ATOMIC', 'struct=atomic' in t.flags),
+                                 ('HAS_DEFAULTS', t in self.api.defaulted)) if on]
         if 'customjson' in t.flags:
             flags.append(CUSTOM_JSON[t.name])
         if rows:

@@ -17,6 +17,7 @@
 #define LIMIT_STORE_HEADER	(512 * KIB)   /* labels and selectable fields of a stored value */
 #define LIMIT_JSON_DEPTH	1000	      /* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
 #define LIMIT_YAML_ALIASES	1000	      /* nodes a document's aliases may add for each node written */
+#define LIMIT_PATCH_OPERATIONS	10000	      /* of one JSON patch, upstream's MaxJSONPatchOperations */
 #define LIMIT_CONNECTIONS	10000	      /* open connections of one server */
 #define LIMIT_HTTP2_STREAMS	250	      /* concurrent streams of one connection, upstream's default */
 #define LIMIT_CONNECTION_BUFFER (1 * MIB)     /* bytes written and not yet taken by a peer */

@@ -72,7 +72,8 @@ struct field_rules {
 	bool atomic;		     /* a map or struct that apply treats as one value */
 	unsigned patch_strategy;     /* PATCH_ bits; 0: replace, the default */
 	struct str patch_merge_key;
-	struct str default_json;  /* of the default marker, JSON text */
+	struct str default_json;  /* of the default marker, JSON text: published and set */
+	struct str set_json;	  /* a default that is set but not published */
 	const struct str *values; /* the closed set of an enum */
 	size_t values_len;
 	struct str feature_gates; /* comma separated */
@@ -101,6 +102,7 @@ enum {
 	SCHEMA_JSON_OR_ARRAY = 1 << 6,	      /* schema, or array of schemas */
 	SCHEMA_JSON_OR_BOOL = 1 << 7,	      /* schema, or bool */
 	SCHEMA_JSON_OR_STRING_ARRAY = 1 << 8, /* schema, or array of strings */
+	SCHEMA_HAS_DEFAULTS = 1 << 9,	      /* some field, here or further down, has one (types/defaults.h) */
 };
 
 struct schema {
