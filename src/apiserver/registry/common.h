@@ -17,8 +17,8 @@
 	}
 #define COLUMN_NAME                                                                                                    \
 	{                                                                                                              \
-		STR_INIT("Name"), STR_INIT("string"), STR_INIT("name"), STR_INIT("Unique in its namespace, or cluster"), \
-			0                                                                                              \
+		STR_INIT("Name"), STR_INIT("string"), STR_INIT("name"),                                                \
+			STR_INIT("Unique in its namespace, or cluster"), 0                                             \
 	}
 #define COLUMN_AGE	  COLUMN("Age", "string", 0)
 #define COLUMNS(columns_) .columns = (columns_), .columns_len = ARRAY_LEN(columns_)

@@ -13,8 +13,8 @@ static void set_name_label(struct strategy_context *context, void *object)
 	const struct str *label = str_map_get(&namespace->metadata.labels, STR(NAME_LABEL));
 
 	if (namespace->metadata.name.len && (!label || !str_eq(*label, namespace->metadata.name)))
-		namespace->metadata.labels = str_map_set(&namespace->metadata.labels, STR(NAME_LABEL),
-							 namespace->metadata.name, context->arena);
+	namespace->metadata.labels =
+		str_map_set(&namespace->metadata.labels, STR(NAME_LABEL), namespace->metadata.name, context->arena);
 }
 
 static void prepare_create(struct strategy_context *context, void *object)
@@ -62,7 +62,8 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 
 	SLICE_FOREACH (finalizer, namespace->spec.finalizers) {
 		check_name(errors, path, *finalizer, name_is_qualified(*finalizer));
-		if (str_index(*finalizer, '/') < 0 && !is_one_of(*finalizer, FINALIZER, "orphan", "foregroundDeletion", NULL))
+		if (str_index(*finalizer, '/') < 0 &&
+		    !is_one_of(*finalizer, FINALIZER, "orphan", "foregroundDeletion", NULL))
 			field_invalid(errors, path, VALUE(*finalizer),
 				      "name is neither a standard finalizer name nor is it fully qualified");
 	}

@@ -3,8 +3,8 @@
 
 #include "codec/json.h"
 
-#define SECRET_MAX		(1024 * 1024)
-#define SERVICE_ACCOUNT_NAME	"kubernetes.io/service-account.name"
+#define SECRET_MAX	     (1024 * 1024)
+#define SERVICE_ACCOUNT_NAME "kubernetes.io/service-account.name"
 
 static const struct bytes *data_get(const struct core_v1_secret *secret, const char *key)
 {
@@ -30,8 +30,8 @@ static void require_json(const struct core_v1_secret *secret, const char *key, s
 	if (!bytes)
 		field_required(errors, KEY(FIELD(NULL, "data"), str_from(key)), NULL);
 	else if (json_parse((struct str){(const char *)bytes->data, bytes->len}, errors->arena, NULL, &value, &err) < 0)
-		field_invalid(errors, KEY(FIELD(NULL, "data"), str_from(key)), VALUE("<secret contents redacted>"), "%s",
-			      err.message);
+		field_invalid(errors, KEY(FIELD(NULL, "data"), str_from(key)), VALUE("<secret contents redacted>"),
+			      "%s", err.message);
 }
 
 static void check_type(const struct core_v1_secret *secret, struct field_errors *errors)
@@ -40,7 +40,8 @@ static void check_type(const struct core_v1_secret *secret, struct field_errors 
 		const struct str *name = str_map_get(&secret->metadata.annotations, STR(SERVICE_ACCOUNT_NAME));
 
 		if (!name || !name->len)
-			field_required(errors, KEY(FIELD(NULL, "metadata.annotations"), STR(SERVICE_ACCOUNT_NAME)), NULL);
+			field_required(errors, KEY(FIELD(NULL, "metadata.annotations"), STR(SERVICE_ACCOUNT_NAME)),
+				       NULL);
 	} else if (str_eq_c(secret->type, "kubernetes.io/dockercfg")) {
 		require_json(secret, ".dockercfg", errors);
 	} else if (str_eq_c(secret->type, "kubernetes.io/dockerconfigjson")) {

@@ -40,7 +40,8 @@ void check_role_ref(struct field_errors *errors, const struct rbac_v1_role_ref *
 		field_not_supported_c(errors, FIELD(path, "apiGroup"), VALUE(ref->api_group), RBAC_GROUP, NULL);
 	if (!str_eq_c(ref->kind, "ClusterRole") && !(namespaced && str_eq_c(ref->kind, "Role"))) {
 		if (namespaced)
-			field_not_supported_c(errors, FIELD(path, "kind"), VALUE(ref->kind), "Role", "ClusterRole", NULL);
+			field_not_supported_c(errors, FIELD(path, "kind"), VALUE(ref->kind), "Role", "ClusterRole",
+					      NULL);
 		else
 			field_not_supported_c(errors, FIELD(path, "kind"), VALUE(ref->kind), "ClusterRole", NULL);
 	}
@@ -72,8 +73,8 @@ void check_subjects(struct field_errors *errors, const struct rbac_v1_subject_sl
 		if (str_eq_c(subject->kind, "ServiceAccount"))
 			check_service_account(errors, path, subject);
 		else if (!is_one_of(subject->kind, "User", "Group", NULL))
-			field_not_supported_c(errors, FIELD(path, "kind"), VALUE(subject->kind), "ServiceAccount", "User",
-					      "Group", NULL);
+			field_not_supported_c(errors, FIELD(path, "kind"), VALUE(subject->kind), "ServiceAccount",
+					      "User", "Group", NULL);
 		else if (!str_eq_c(subject->api_group, RBAC_GROUP))
 			field_not_supported_c(errors, FIELD(path, "apiGroup"), VALUE(subject->api_group), RBAC_GROUP,
 					      NULL);
