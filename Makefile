@@ -37,7 +37,7 @@ golden: build
 	@B=$(abspath $(B)) tools/golden.sh
 
 fmt:
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
 lint:
 	@tools/lint.sh
