@@ -79,7 +79,7 @@ class Group:
 
     @property
     def openapi_package(self):
-        parts = self.package.split('.')  # k8s.io.api.core.v1 -> io.k8s.api.core.v1
+        parts = self.package.replace('_', '-').split('.')  # k8s.io.api.core.v1 -> io.k8s.api.core.v1
         return '.'.join(['io', 'k8s'] + parts[2:]) if parts[:2] == ['k8s', 'io'] else self.package
 
 
