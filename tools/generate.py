@@ -283,6 +283,8 @@ class Tables:
                 parts.append('.list_map_keys = {%s}' % ', '.join(c_str(k) for k in keys.rstrip(')').split(',')))
         if o.get('map') == 'atomic' or o.get('struct') == 'atomic':
             parts.append('.atomic = true')
+        if o.get('map') == 'granular' or o.get('struct') == 'granular':
+            parts.append('.granular = true')
         if 'patch' in o:
             names, _, key = o['patch'].partition('(')
             parts.append('.patch_strategy = ' + ' | '.join(STRATEGIES[n] for n in names.split(',')))
@@ -352,8 +354,9 @@ class Tables:
                      '\t.fields = %s, .by_name = %s, .by_number = %s,' % (
                          'fields_' + t.c if rows else 'NULL', 'by_name_' + t.c if by_name else 'NULL',
                          'by_number_' + t.c if by_number else 'NULL'),
-                     '\t.len = %d, .numbers_len = %d, .size = sizeof(struct %s), .flags = %s,' % (
-                         len(fields), len(by_number), t.c, ' | '.join('SCHEMA_' + n for n in flags) or '0'),
+                     '\t.len = %d, .numbers_len = %d, .size = sizeof(struct %s), .flags = %s, .members = %s,' % (
+                         len(fields), len(by_number), t.c, ' | '.join('SCHEMA_' + n for n in flags) or '0',
+                         c_str(next((w[len('union='):] for w in t.flags if w.startswith('union=')), ''))),
                      '};', '']
 
     def text(self):

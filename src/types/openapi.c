@@ -75,13 +75,16 @@ struct operation {
 };
 
 static const struct operation op_list = {"get", "list", "list", P_LIST, BODY_NONE, true, {"200", "401"}};
-static const struct operation op_create = {"post", "post", "create", P_WRITE, BODY_OBJECT, false, {"200", "201", "202", "401"}};
+static const struct operation op_create = {
+	"post", "post", "create", P_WRITE, BODY_OBJECT, false, {"200", "201", "202", "401"}};
 static const struct operation op_delete_collection = {
 	"delete", "deletecollection", "delete", P_DELETE | P_SELECT, BODY_DELETE, false, {"200", "401"}};
 static const struct operation op_get = {"get", "get", "read", P_PRETTY, BODY_NONE, false, {"200", "401"}};
 static const struct operation op_put = {"put", "put", "replace", P_WRITE, BODY_OBJECT, false, {"200", "201", "401"}};
-static const struct operation op_patch = {"patch", "patch", "patch", P_WRITE | P_FORCE, BODY_PATCH, false, {"200", "201", "401"}};
-static const struct operation op_delete = {"delete", "delete", "delete", P_DELETE, BODY_DELETE, false, {"200", "202", "401"}};
+static const struct operation op_patch = {
+	"patch", "patch", "patch", P_WRITE | P_FORCE, BODY_PATCH, false, {"200", "201", "401"}};
+static const struct operation op_delete = {
+	"delete", "delete", "delete", P_DELETE, BODY_DELETE, false, {"200", "202", "401"}};
 static const struct operation op_watch = {"get", "watch", "watch", P_LIST, BODY_NONE, true, {"200", "401"}};
 static const struct operation op_watch_list = {"get", "watchlist", "watch", P_LIST, BODY_NONE, true, {"200", "401"}};
 
@@ -90,9 +93,9 @@ struct document {
 	struct openapi_schemas schemas;
 	struct value *paths;
 	struct str group, version;
-	struct str prefix;  /* "/apis/apps/v1" */
-	struct str id;	    /* "AppsV1" */
-	struct str tag;	    /* "apps_v1" */
+	struct str prefix; /* "/apis/apps/v1" */
+	struct str id;	   /* "AppsV1" */
+	struct str tag;	   /* "apps_v1" */
 };
 
 /* A path while its operations are added. */
@@ -121,21 +124,24 @@ static struct value *parameter_list(struct arena *arena, unsigned set)
 
 	for (unsigned i = 0; i < PARAMETER_MAX; i++)
 		if (set & 1u << i)
-			value_append(arena, list,
-				     parameter_tree(arena, parameters[i].name, parameters[i].type, 1u << i & P_IN_PATH));
+			value_append(
+				arena, list,
+				parameter_tree(arena, parameters[i].name, parameters[i].type, 1u << i & P_IN_PATH));
 	return list;
 }
 
 static void add_options(struct arena *arena, const struct schema *options, struct value *list)
 {
-	static const char *const types[FIELD_TYPE_MAX] = {
-		[FIELD_STRING] = "string", [FIELD_BOOL] = "boolean", [FIELD_INT32] = "integer", [FIELD_INT64] = "integer"};
+	static const char *const types[FIELD_TYPE_MAX] = {[FIELD_STRING] = "string",
+							  [FIELD_BOOL] = "boolean",
+							  [FIELD_INT32] = "integer",
+							  [FIELD_INT64] = "integer"};
 
 	for (size_t i = 0; options && i < options->len; i++)
 		if (types[options->fields[i].type])
 			value_append(arena, list,
-				     parameter_tree(arena, str_c(options->fields[i].name), types[options->fields[i].type],
-						    false));
+				     parameter_tree(arena, str_c(options->fields[i].name),
+						    types[options->fields[i].type], false));
 }
 
 /* What all operations take stands at the path, the rest at each. */
@@ -177,15 +183,16 @@ static struct value *request_body(struct document *d, enum body body, const stru
 	struct arena *arena = d->arena;
 
 	if (body == BODY_DELETE)
-		return openapi_object(
-			arena, "content",
-			content(arena, any, 1, openapi_ref(&d->schemas, &schema_meta_v1_delete_options)), NULL);
+		return openapi_object(arena, "content",
+				      content(arena, any, 1, openapi_ref(&d->schemas, &schema_meta_v1_delete_options)),
+				      NULL);
 	if (body == BODY_PATCH)
 		return openapi_object(
 			arena, "content",
 			content(arena, patches, ARRAY_LEN(patches),
-				openapi_ref_named(&d->schemas, STR("io.k8s.apimachinery.pkg.apis.meta.v1.Patch"),
-						  openapi_object(arena, "type", openapi_string(arena, "object"), NULL))),
+				openapi_ref_named(
+					&d->schemas, STR("io.k8s.apimachinery.pkg.apis.meta.v1.Patch"),
+					openapi_object(arena, "type", openapi_string(arena, "object"), NULL))),
 			"required", value_bool(arena, true), NULL);
 	if (body == BODY_NONE || !schema)
 		return NULL;
@@ -195,18 +202,16 @@ static struct value *request_body(struct document *d, enum body body, const stru
 
 static struct value *responses(struct document *d, const struct operation *op, struct value *schema)
 {
-	static const char *const types[] = {"application/json",
-					    "application/vnd.kubernetes.protobuf",
-					    "application/yaml",
-					    "application/json;stream=watch",
+	static const char *const types[] = {"application/json", "application/vnd.kubernetes.protobuf",
+					    "application/yaml", "application/json;stream=watch",
 					    "application/vnd.kubernetes.protobuf;stream=watch"};
 	struct arena *arena = d->arena;
 	struct value *result = value_object(arena);
 
 	for (size_t i = 0; i < ARRAY_LEN(op->codes) && op->codes[i]; i++) {
 		bool refused = strcmp(op->codes[i], "401") == 0;
-		const char *text = refused	 ? "Unauthorized"
-				   : i == 0	 ? "OK"
+		const char *text = refused		    ? "Unauthorized"
+				   : i == 0		    ? "OK"
 				   : op->codes[i][2] == '1' ? "Created"
 							    : "Accepted";
 
@@ -231,7 +236,8 @@ struct subject {
 	struct value *answer;
 };
 
-static void add_operation(struct document *d, struct path *path, const struct operation *op, const struct subject *about)
+static void add_operation(struct document *d, struct path *path, const struct operation *op,
+			  const struct subject *about)
 {
 	struct arena *arena = d->arena;
 	struct value *tags = value_array(arena), *tree;
@@ -241,9 +247,9 @@ static void add_operation(struct document *d, struct path *path, const struct op
 		arena, "operationId",
 		value_string(arena, arena_printf(arena, "%s" STR_FMT "%s" STR_FMT, op->word, STR_ARG(d->id),
 						 op == &op_delete_collection ? "Collection" : "", STR_ARG(about->id))),
-		"requestBody", request_body(d, op->body, about->body), "responses", responses(d, op, about->answer), "tags",
-		tags, "x-kubernetes-action", openapi_string(arena, op->action), "x-kubernetes-group-version-kind",
-		kind_tree(arena, about->group, about->version, about->kind), NULL);
+		"requestBody", request_body(d, op->body, about->body), "responses", responses(d, op, about->answer),
+		"tags", tags, "x-kubernetes-action", openapi_string(arena, op->action),
+		"x-kubernetes-group-version-kind", kind_tree(arena, about->group, about->version, about->kind), NULL);
 	value_set(arena, path->item, str_from(op->method), tree);
 	path->operations[path->len] = tree;
 	path->parameters[path->len++] = op->parameters;
@@ -342,7 +348,8 @@ static void add_watches(struct document *d, const struct resource *r)
 
 	add_watch_path(d, r, &op_watch_list, "List", fixed, name);
 	if (r->verbs & VERB_GET)
-		add_watch_path(d, r, &op_watch, "", fixed | P_NAME, arena_printf(d->arena, STR_FMT "/{name}", STR_ARG(name)));
+		add_watch_path(d, r, &op_watch, "", fixed | P_NAME,
+			       arena_printf(d->arena, STR_FMT "/{name}", STR_ARG(name)));
 	if (r->namespaced)
 		add_watch_path(d, r, &op_watch_list, "ListForAllNamespaces", 0, path_name(d, r, "/watch", false));
 }
@@ -377,7 +384,8 @@ static void add_connect(struct document *d, const struct resource *r, const stru
 	about.kind = sub->kind;
 	path.options = sub->schema;
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		struct value *answer = content(arena, any, 1, openapi_object(arena, "type", openapi_string(arena, "string"), NULL));
+		struct value *answer =
+			content(arena, any, 1, openapi_object(arena, "type", openapi_string(arena, "string"), NULL));
 		struct value *tree, *tags = value_array(arena);
 
 		if (!(sub->verbs & methods[i].verb))
@@ -390,13 +398,16 @@ static void add_connect(struct document *d, const struct resource *r, const stru
 							 methods[i].word + strlen("connect"), STR_ARG(about.id),
 							 with_path ? "WithPath" : "")),
 			"responses",
-			openapi_object(arena, "200",
-				       openapi_object(arena, "description", openapi_string(arena, "OK"), "content", answer,
-						      NULL),
-				       "401", openapi_object(arena, "description", openapi_string(arena, "Unauthorized"), NULL),
-				       NULL),
+			openapi_object(
+				arena, "200",
+				openapi_object(arena, "description", openapi_string(arena, "OK"), "content", answer,
+					       NULL),
+				"401",
+				openapi_object(arena, "description", openapi_string(arena, "Unauthorized"), NULL),
+				NULL),
 			"tags", tags, "x-kubernetes-action", openapi_string(arena, "connect"),
-			"x-kubernetes-group-version-kind", kind_tree(arena, about.group, about.version, about.kind), NULL);
+			"x-kubernetes-group-version-kind", kind_tree(arena, about.group, about.version, about.kind),
+			NULL);
 		value_set(arena, path.item, str_from(methods[i].method), tree);
 		path.operations[path.len++] = tree;
 	}
@@ -460,13 +471,15 @@ static struct str group_word(struct arena *arena, struct str group, bool small)
 
 static struct value *group_answer(struct openapi_schemas *schemas, const struct schema *schema)
 {
-	static const char *const types[] = {"application/json", "application/vnd.kubernetes.protobuf", "application/yaml"};
+	static const char *const types[] = {"application/json", "application/vnd.kubernetes.protobuf",
+					    "application/yaml"};
 	struct arena *arena = schemas->arena;
 
 	return openapi_object(arena, "200",
 			      openapi_object(arena, "description", openapi_string(arena, "OK"), "content",
 					     content(arena, types, 3, openapi_ref(schemas, schema)), NULL),
-			      "401", openapi_object(arena, "description", openapi_string(arena, "Unauthorized"), NULL), NULL);
+			      "401", openapi_object(arena, "description", openapi_string(arena, "Unauthorized"), NULL),
+			      NULL);
 }
 
 /* A path whose only use is to be read. */
@@ -478,8 +491,8 @@ static void add_read(struct arena *arena, struct value *paths, struct str path, 
 	value_append(arena, tags, value_string(arena, tag));
 	value_set(arena, paths, path,
 		  openapi_object(arena, "get",
-				 openapi_object(arena, "operationId", value_string(arena, id), "responses", answers, "tags",
-						tags, NULL),
+				 openapi_object(arena, "operationId", value_string(arena, id), "responses", answers,
+						"tags", tags, NULL),
 				 NULL));
 }
 
@@ -488,19 +501,19 @@ static void write_document(struct openapi_schemas *schemas, struct value *paths,
 	struct arena *arena = schemas->arena;
 	struct value *security = openapi_object(
 		arena, "BearerToken",
-		openapi_object(arena, "type", openapi_string(arena, "apiKey"), "in", openapi_string(arena, "header"), "name",
-			       openapi_string(arena, "authorization"), "description",
+		openapi_object(arena, "type", openapi_string(arena, "apiKey"), "in", openapi_string(arena, "header"),
+			       "name", openapi_string(arena, "authorization"), "description",
 			       openapi_string(arena, "Bearer Token authentication"), NULL),
 		NULL);
 	struct value *tree;
 
 	openapi_finish(schemas);
-	tree = openapi_object(
-		arena, "openapi", openapi_string(arena, "3.0.0"), "info",
-		openapi_object(arena, "title", openapi_string(arena, "Kubernetes"), "version",
-			       openapi_string(arena, "unversioned"), NULL),
-		"paths", paths, "components",
-		openapi_object(arena, "schemas", schemas->schemas, "securitySchemes", security, NULL), NULL);
+	tree = openapi_object(arena, "openapi", openapi_string(arena, "3.0.0"), "info",
+			      openapi_object(arena, "title", openapi_string(arena, "Kubernetes"), "version",
+					     openapi_string(arena, "unversioned"), NULL),
+			      "paths", paths, "components",
+			      openapi_object(arena, "schemas", schemas->schemas, "securitySchemes", security, NULL),
+			      NULL);
 	value_sort(tree);
 	json_write(tree, out);
 }
@@ -558,29 +571,31 @@ bool openapi_v3_other(struct str path, struct buf *out)
 	struct arena cleanup_arena arena = {0};
 	struct openapi_schemas schemas = {.arena = &arena, .schemas = value_object(&arena)};
 	struct value *paths = value_object(&arena), *answers;
-	struct str name = arena_printf(&arena, "/" STR_FMT "/", STR_ARG(path)), group = str_from_at(path, strlen("apis/"));
+	struct str name = arena_printf(&arena, "/" STR_FMT "/", STR_ARG(path)),
+		   group = str_from_at(path, strlen("apis/"));
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		if (!str_eq_c(path, others[i].path))
 			continue;
 		answers = others[i].schema
 				  ? group_answer(&schemas, others[i].schema)
-				  : openapi_object(&arena, "200",
-						   openapi_object(&arena, "description", openapi_string(&arena, "OK"),
-								  "content",
-								  content(&arena, json, 1,
-									  openapi_object(&arena, "type",
-											 openapi_string(&arena, "string"),
-											 NULL)),
-								  NULL),
-						   NULL);
+				  : openapi_object(
+					    &arena, "200",
+					    openapi_object(
+						    &arena, "description", openapi_string(&arena, "OK"), "content",
+						    content(&arena, json, 1,
+							    openapi_object(&arena, "type",
+									   openapi_string(&arena, "string"), NULL)),
+						    NULL),
+					    NULL);
 		add_read(&arena, paths, name, str_from(others[i].id), str_from(others[i].tag), answers);
 		write_document(&schemas, paths, out);
 		return true;
 	}
 	if (!str_has_prefix(path, STR("apis/")) || !group.len || str_index(group, '/') >= 0)
 		return false;
-	add_read(&arena, paths, name, arena_printf(&arena, "get" STR_FMT "APIGroup", STR_ARG(group_word(&arena, group, false))),
+	add_read(&arena, paths, name,
+		 arena_printf(&arena, "get" STR_FMT "APIGroup", STR_ARG(group_word(&arena, group, false))),
 		 group_word(&arena, group, true), group_answer(&schemas, &schema_meta_v1_api_group));
 	write_document(&schemas, paths, out);
 	return true;
@@ -594,9 +609,9 @@ void openapi_v3_index(const struct openapi_entry *entries, size_t len, struct bu
 	for (size_t i = 0; i < len; i++)
 		value_set(&arena, paths, entries[i].path,
 			  openapi_object(&arena, "serverRelativeURL",
-					 value_string(&arena, arena_printf(&arena, "/openapi/v3/" STR_FMT "?hash=" STR_FMT,
-									   STR_ARG(entries[i].path),
-									   STR_ARG(entries[i].hash))),
+					 value_string(&arena,
+						      arena_printf(&arena, "/openapi/v3/" STR_FMT "?hash=" STR_FMT,
+								   STR_ARG(entries[i].path), STR_ARG(entries[i].hash))),
 					 NULL));
 	value_sort(paths);
 	json_write(openapi_object(&arena, "paths", paths, NULL), out);

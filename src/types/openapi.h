@@ -2,9 +2,9 @@
  * OpenAPI v3 documents, made from schemas and resources at run time.
  *
  * One document for each group and version, as upstream publishes them: a path for each thing that can be done to a
- * resource, with the action and the kind it concerns (kubectl refuses to apply without them), and the schemas of all types
- * these mention, with the markers that merge patches, apply and explain go by.  There are no descriptions in our API data,
- * so there are none here.
+ * resource, with the action and the kind it concerns (kubectl refuses to apply without them), and the schemas of all
+ *types these mention, with the markers that merge patches, apply and explain go by.  There are no descriptions in our
+ *API data, so there are none here.
  *
  * Making a document takes milliseconds: callers cache the text and its hash.  Any thread.
  *

@@ -76,6 +76,17 @@ static struct value *raw_ref(struct openapi_schemas *s, const struct schema_fiel
 	return value_object(s->arena);
 }
 
+static struct value *string_schema(struct arena *arena, const struct field_rules *rules)
+{
+	struct value *schema = plain(arena, "string", NULL), *values = value_array(arena);
+
+	for (size_t i = 0; i < rules->values_len; i++)
+		value_append(arena, values, value_string(arena, rules->values[i]));
+	if (rules->values_len)
+		value_set(arena, schema, STR("enum"), values);
+	return schema;
+}
+
 /* One item of the field: a type, or a reference to one. */
 static struct value *item_schema(struct openapi_schemas *s, const struct schema_field *field)
 {
@@ -83,7 +94,7 @@ static struct value *item_schema(struct openapi_schemas *s, const struct schema_
 
 	switch ((enum field_type)field->type) {
 	case FIELD_STRING:
-		return plain(arena, "string", NULL);
+		return string_schema(arena, field->rules);
 	case FIELD_BOOL:
 		return plain(arena, "boolean", NULL);
 	case FIELD_INT32:
@@ -161,8 +172,9 @@ static void add_topology(struct arena *arena, const struct schema_field *field, 
 		value_append(arena, keys, value_string(arena, rules->list_map_keys[i]));
 	if (keys->array.len)
 		value_set(arena, property, STR("x-kubernetes-list-map-keys"), keys);
-	if (rules->atomic)
-		value_set(arena, property, STR("x-kubernetes-map-type"), openapi_string(arena, "atomic"));
+	if (rules->atomic || rules->granular)
+		value_set(arena, property, STR("x-kubernetes-map-type"),
+			  openapi_string(arena, rules->atomic ? "atomic" : "granular"));
 	if (rules->patch_merge_key.len)
 		value_set(arena, property, STR("x-kubernetes-patch-merge-key"),
 			  value_string(arena, rules->patch_merge_key));
@@ -194,7 +206,8 @@ static struct value *property_schema(struct openapi_schemas *s, const struct sch
 		item = array_of(arena, item);
 		/* fall through */
 	case SHAPE_MAP:
-		property = openapi_object(arena, "type", openapi_string(arena, "object"), "additionalProperties", item, NULL);
+		property = openapi_object(arena, "type", openapi_string(arena, "object"), "additionalProperties", item,
+					  NULL);
 		break;
 	default:
 		/* Beside a reference nothing else may stand, so it goes into a list of one. */
@@ -215,8 +228,8 @@ static struct value *property_schema(struct openapi_schemas *s, const struct sch
 static void add_kind(struct arena *arena, struct value *kinds, struct str group, struct str version, struct str kind)
 {
 	value_append(arena, kinds,
-		     openapi_object(arena, "group", value_string(arena, group), "kind", value_string(arena, kind), "version",
-				    value_string(arena, version), NULL));
+		     openapi_object(arena, "group", value_string(arena, group), "kind", value_string(arena, kind),
+				    "version", value_string(arena, version), NULL));
 }
 
 /* The kinds a type is registered as: options and events in every group they are used in. */
@@ -230,6 +243,26 @@ static struct value *kinds_of(struct openapi_schemas *s, const struct schema *sc
 	if (meta && shared && s->group.len)
 		add_kind(s->arena, kinds, s->group, s->version, schema->kind);
 	return kinds;
+}
+
+/* The text at struct schema's `members`, as upstream publishes it. */
+static struct value *union_of(struct arena *arena, struct str text)
+{
+	struct value *members = value_object(arena), *list = value_array(arena);
+	struct str discriminator, rest, pair, field, name;
+	bool more = true;
+
+	str_cut(text, ':', &discriminator, &rest);
+	while (more) {
+		more = str_cut(rest, ',', &pair, &rest);
+		str_cut(pair, '=', &field, &name);
+		value_set(arena, members, field, value_string(arena, name));
+	}
+	value_append(arena, list,
+		     openapi_object(arena, "discriminator",
+				    discriminator.len ? value_string(arena, discriminator) : NULL,
+				    "fields-to-discriminateBy", members, NULL));
+	return list;
 }
 
 #define CUSTOM_JSON (SCHEMA_JSON_ANY | SCHEMA_JSON_OR_ARRAY | SCHEMA_JSON_OR_BOOL | SCHEMA_JSON_OR_STRING_ARRAY)
@@ -255,11 +288,12 @@ static struct value *definition(struct openapi_schemas *s, const struct schema *
 		if (field->flags & FIELD_REQUIRED)
 			value_append(arena, required, value_string(arena, field->name));
 	}
-	result = openapi_object(arena, "type", openapi_string(arena, "object"), "properties",
-				properties->object.len ? properties : NULL, "required",
-				required->array.len ? required : NULL, "x-kubernetes-map-type",
-				schema->flags & SCHEMA_ATOMIC ? openapi_string(arena, "atomic") : NULL,
-				"x-kubernetes-group-version-kind", registered ? kinds_of(s, schema) : NULL, NULL);
+	result = openapi_object(
+		arena, "type", openapi_string(arena, "object"), "properties",
+		properties->object.len ? properties : NULL, "required", required->array.len ? required : NULL,
+		"x-kubernetes-map-type", schema->flags & SCHEMA_ATOMIC ? openapi_string(arena, "atomic") : NULL,
+		"x-kubernetes-group-version-kind", registered ? kinds_of(s, schema) : NULL, "x-kubernetes-unions",
+		schema->members.len ? union_of(arena, schema->members) : NULL, NULL);
 	return result;
 }
 

@@ -70,6 +70,7 @@ struct field_rules {
 	enum list_type list_type;
 	struct str list_map_keys[4]; /* of LIST_TYPE_MAP, an empty one ends them */
 	bool atomic;		     /* a map or struct that apply treats as one value */
+	bool granular;		     /* said to be the opposite, which it is anyway */
 	unsigned patch_strategy;     /* PATCH_ bits; 0: replace, the default */
 	struct str patch_merge_key;
 	struct str default_json;  /* of the default marker, JSON text: published and set */
@@ -119,6 +120,8 @@ struct schema {
 	uint16_t numbers_len;
 	uint32_t size;	/* of the struct; 0 in run-time schemas */
 	uint32_t flags; /* SCHEMA_ bits */
+	/* Of a union: its discriminator (empty: none), ':', and "field=VALUE" for each member, separated by commas. */
+	struct str members;
 };
 
 /* Members every generated list and map has, for code that walks them without knowing the type. */
