@@ -424,8 +424,8 @@ bool pki_cert_verify(const struct pki_cert *cert, const struct pki_cert *ca, int
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
-	bool ok = X509_STORE_add_cert(store, x509(ca)) == 1 &&
-		  X509_STORE_CTX_init(context, store, x509(cert), NULL) == 1;
+	bool ok =
+		X509_STORE_add_cert(store, x509(ca)) == 1 && X509_STORE_CTX_init(context, store, x509(cert), NULL) == 1;
 
 	if (ok) {
 		X509_STORE_CTX_set_time(context, 0, (time_t)now);
@@ -470,7 +470,7 @@ int pki_request_read(struct str pem, struct arena *arena, struct pki_cert_config
 {
 	BIO *bio = BIO_new_mem_buf(pem.data ? pem.data : "", (int)MIN(pem.len, (size_t)1 << 20));
 	X509_REQ *request = PEM_read_bio_X509_REQ(bio, NULL, no_password, NULL);
-	STACK_OF(X509_EXTENSION) *extensions;
+	STACK_OF(X509_EXTENSION) * extensions;
 	struct pki_cert_config config = {0};
 	GENERAL_NAMES *names;
 	EVP_PKEY *key;

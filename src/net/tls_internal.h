@@ -1,0 +1,17 @@
+/* What conn.c needs of TLS contexts. */
+#ifndef WHERRY_NET_TLS_INTERNAL_H
+#define WHERRY_NET_TLS_INTERNAL_H
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+/* A new session object for one connection, with what the context serves now; NULL when OpenSSL has no memory. */
+SSL *tls_context_new_ssl(struct tls_context *context);
+/* Reads who the peer is, after the handshake; NULL when it presented nothing.  Freed with tls_peer_free(). */
+struct tls_peer *tls_peer_new(SSL *ssl);
+struct tls_peer *tls_peer_free(struct tls_peer *peer);
+/* Writes the first error of OpenSSL's queue, and empties it. */
+void tls_error_text(char *out, size_t size);
+
+#endif
