@@ -12,9 +12,11 @@
  */
 #include "net/conn.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
@@ -53,7 +55,7 @@ struct conn {
 	size_t pending;
 	char *unread; /* given back by conn_unread() */
 	size_t unread_len, unread_at;
-	struct error *why; /* of BROKEN */
+	struct error *why;	    /* of BROKEN */
 	struct loop_timer *closing; /* conn_free_drained(): its deadline */
 	int fd;
 	enum state state;
@@ -524,7 +526,7 @@ struct conn *conn_free(struct conn *conn)
 		SSL_shutdown(conn->ssl);
 		ERR_clear_error();
 	}
-	conn->peer = tls_peer_free(conn->peer);
+	conn->peer = tls_peer_unref(conn->peer);
 	SSL_free(conn->ssl);
 	conn->ssl = NULL;
 	conn->fd = close_fd(conn->fd);

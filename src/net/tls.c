@@ -272,6 +272,7 @@ static struct str text_of(const ASN1_STRING *string, struct arena *arena)
 
 struct peer_memory {
 	struct tls_peer peer;
+	atomic_uint refs;
 	struct arena arena;
 };
 
@@ -305,6 +306,7 @@ struct tls_peer *tls_peer_new(SSL *ssl)
 	if (!cert)
 		return NULL;
 	memory = XNEW(struct peer_memory);
+	atomic_init(&memory->refs, 1);
 	memory->peer.certificate = cert;
 	memory->peer.common_name = STR_EMPTY;
 	result = SSL_get_verify_result(ssl);
@@ -315,11 +317,19 @@ struct tls_peer *tls_peer_new(SSL *ssl)
 	return &memory->peer;
 }
 
-struct tls_peer *tls_peer_free(struct tls_peer *peer)
+struct tls_peer *tls_peer_ref(const struct tls_peer *peer)
 {
-	if (peer) {
-		struct peer_memory *memory = CONTAINER_OF(peer, struct peer_memory, peer);
+	struct peer_memory *memory = CONTAINER_OF(peer, struct peer_memory, peer);
 
+	atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);
+	return &memory->peer;
+}
+
+struct tls_peer *tls_peer_unref(const struct tls_peer *peer)
+{
+	struct peer_memory *memory = CONTAINER_OF(peer, struct peer_memory, peer);
+
+	if (peer && atomic_fetch_sub_explicit(&memory->refs, 1, memory_order_acq_rel) == 1) {
 		X509_free(peer->certificate);
 		arena_release(&memory->arena);
 		free(memory);

@@ -8,9 +8,10 @@
 
 /* A new session object for one connection, with what the context serves now; NULL when OpenSSL has no memory. */
 SSL *tls_context_new_ssl(struct tls_context *context);
-/* Reads who the peer is, after the handshake; NULL when it presented nothing.  Freed with tls_peer_free(). */
+/* Reads who the peer is, after the handshake; NULL when it presented nothing.  Counted, any thread. */
 struct tls_peer *tls_peer_new(SSL *ssl);
-struct tls_peer *tls_peer_free(struct tls_peer *peer);
+struct tls_peer *tls_peer_ref(const struct tls_peer *peer);
+struct tls_peer *tls_peer_unref(const struct tls_peer *peer);
 /* Writes the first error of OpenSSL's queue, and empties it. */
 void tls_error_text(char *out, size_t size);
 
