@@ -8,13 +8,14 @@
  * Certificates of clients come with the ticket's session, so a resumed connection has the same identity; the session id
  * context is per SSL_CTX, so a ticket from before a reload of the authorities is of no use.
  */
-#include "net/tls_internal.h"
+#include "net/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 
 #include "base/random.h"
+#include "net/tls_internal.h"
 #include "sys/thread.h"
 
 struct tls_context {
