@@ -3,14 +3,14 @@
  *
  *	bench_store [FOLDER]
  *
- * Prints a line per figure: opening an empty folder; durable creates of ConfigMap size one at a time and with 256 in
- * flight; lazy updates; reads of single keys and lists of 500 with a writer at work; opening 100 000 records again;
- * and what an idle store costs in system calls and memory.
+ * Opening an empty folder; durable creates of ConfigMap size, one at a time and with 256 in flight; lazy updates; reads
+ * of single keys (the key is made too) and lists of 500; opening 102 000 keys again; context switches of an idle
+ *second.
  */
-#include <stdio.h>
+#include "bench.h"
+
 #include <sys/resource.h>
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "store/store.h"
 #include "sys/thread.h"
@@ -21,12 +21,12 @@ static char value[VALUE];
 
 static void print_rate(const char *what, double count, int64_t ns)
 {
-	printf("%-52s %10.0f /s\n", what, count * (double)NS_PER_SEC / (double)ns);
+	bench_print(what, count * (double)NS_PER_SEC / (double)ns, "/s");
 }
 
 static void print_ms(const char *what, int64_t ns)
 {
-	printf("%-52s %10.2f ms\n", what, (double)ns / (double)NS_PER_MS);
+	bench_print(what, (double)ns / (double)NS_PER_MS, "ms");
 }
 
 static struct store *must_open(const char *folder, int64_t window_ns, int64_t *ret_ns)
@@ -62,7 +62,7 @@ static void alone(struct store *store)
 		if (store_commit(store, &write, &err) < 0)
 			exit(1);
 	}
-	print_rate("durable create, alone", ALONE, clock_monotonic_ns() - start);
+	print_rate("store/create/alone", ALONE, clock_monotonic_ns() - start);
 }
 
 struct flight {
@@ -144,7 +144,7 @@ static void run_load(struct store *store, enum store_op op, enum store_durabilit
 	mutex_unlock(&load->lock);
 	print_rate(what, RECORDS, clock_monotonic_ns() - start);
 	store_stats(store, &after);
-	printf("    %.0f writes a batch, %llu syncs, %.1f bytes written per byte of value\n",
+	printf("# %s: %.0f writes a batch, %llu syncs, %.2f bytes written per byte of value\n", what,
 	       (double)RECORDS / (double)(after.batches - before.batches),
 	       (unsigned long long)(after.syncs - before.syncs),
 	       (double)(after.bytes - before.bytes) / RECORDS / VALUE);
@@ -165,7 +165,7 @@ static void reads(struct store *store)
 		sum += store_record_value(store_view_get(view, key)).len;
 		store_view_release(view);
 	}
-	print_rate("get, one thread, key made too", READS, clock_monotonic_ns() - start);
+	print_rate("store/get", READS, clock_monotonic_ns() - start);
 	if (sum != (uint64_t)READS * VALUE)
 		exit(1);
 }
@@ -191,7 +191,7 @@ static void lists(struct store *store)
 			exit(1);
 		store_view_release(view);
 	}
-	print_rate("list of 500 of 5 000, headers only", 2000, clock_monotonic_ns() - start);
+	print_rate("store/list/500", 2000, clock_monotonic_ns() - start);
 }
 
 static void idle(void)
@@ -202,8 +202,9 @@ static void idle(void)
 	getrusage(RUSAGE_SELF, &before);
 	nanosleep(&second, NULL);
 	getrusage(RUSAGE_SELF, &after);
-	printf("%-52s %10ld\n", "context switches in an idle second (one is ours)",
-	       after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw);
+	/* One of them is this thread's own. */
+	bench_print("store/idle/switches",
+		    (double)(after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw), "/s");
 }
 
 static void print_memory(const char *what)
@@ -214,7 +215,7 @@ static void print_memory(const char *what)
 
 	while (file && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "Pss_Anon: %lu", &kib) == 1)
-			printf("%-52s %10.1f MB\n", what, (double)kib / 1024);
+			bench_print(what, (double)kib / 1024, "MB");
 	}
 	if (file)
 		fclose(file);
@@ -241,8 +242,8 @@ int main(int argc, char **argv)
 	remove_folder(folder);
 	memset(value, 'v', sizeof(value));
 	store = must_open(folder, 0, &ns);
-	print_ms("open an empty folder", ns);
-	print_memory("anonymous memory, empty");
+	print_ms("store/open/empty", ns);
+	print_memory("store/memory/empty");
 	start = clock_monotonic_ns();
 	{
 		struct store_write write = {.op = STORE_CREATE, .key = STR("/first"), .value = STR("1")};
@@ -251,23 +252,23 @@ int main(int argc, char **argv)
 		if (store_commit(store, &write, &err) < 0)
 			exit(1);
 	}
-	print_ms("first write to it", clock_monotonic_ns() - start);
+	print_ms("store/create/first", clock_monotonic_ns() - start);
 	alone(store);
-	run_load(store, STORE_CREATE, STORE_SYNC, "durable create, 256 in flight");
-	print_memory("anonymous memory, 102 000 records");
-	run_load(store, STORE_UPDATE, STORE_LAZY, "lazy update, 256 in flight");
-	print_memory("anonymous memory, 100 000 old versions more");
+	run_load(store, STORE_CREATE, STORE_SYNC, "store/create/256");
+	print_memory("store/memory/102k-keys");
+	run_load(store, STORE_UPDATE, STORE_LAZY, "store/update/lazy/256");
+	print_memory("store/memory/102k-keys-202k-versions");
 	reads(store);
 	lists(store);
 	idle();
 	start = clock_monotonic_ns();
 	store_close(store);
-	print_ms("close", clock_monotonic_ns() - start);
+	print_ms("store/close", clock_monotonic_ns() - start);
 	store = must_open(folder, 0, &ns);
-	print_ms("open 102 000 keys, 202 000 versions in the window", ns);
+	print_ms("store/open/102k-keys-202k-versions", ns);
 	store_close(store);
 	store = must_open(folder, 1, &ns);
-	print_ms("open 102 000 keys, nothing in the window", ns);
+	print_ms("store/open/102k-keys", ns);
 	store_close(store);
 	remove_folder(folder);
 	return 0;
