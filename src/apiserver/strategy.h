@@ -138,6 +138,13 @@ struct strategy {
 	 */
 	int64_t (*graceful_period)(struct strategy_context *context, const void *object, const int64_t *asked);
 
+	/*
+	 * Changes the object for its deletion; true: it has to stay even without finalizers (namespaces:
+	 * spec.finalizers). must_stay tells the same of an object an update has changed.
+	 */
+	bool (*prepare_delete)(struct strategy_context *context, void *object, const void *old);
+	bool (*must_stay)(const void *object);
+
 	enum generation_rule generation;
 	enum collection_default collection_default;
 	bool allow_create_on_update;	  /* PUT may create */

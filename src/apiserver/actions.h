@@ -1,0 +1,13 @@
+/* The actions there are: one line each, action_<name> in its own file; included by actions.c alone. */
+#ifndef WHERRY_APISERVER_ACTIONS_H
+#define WHERRY_APISERVER_ACTIONS_H
+
+#include "apiserver/action.h"
+
+#define ACTIONS(X) X(scale)
+
+#define X(name)	   extern const struct action action_##name;
+ACTIONS(X)
+#undef X
+
+#endif

@@ -1,0 +1,13 @@
+/* The admission plug-ins there are, in upstream's order: admission_<name>, each in admission/<name>.c. */
+#ifndef WHERRY_APISERVER_ADMISSION_PLUGINS_H
+#define WHERRY_APISERVER_ADMISSION_PLUGINS_H
+
+#include "apiserver/admission.h"
+
+#define ADMISSION_PLUGINS(X) X(namespace_lifecycle)
+
+#define X(name)		     extern const struct admission_plugin admission_##name;
+ADMISSION_PLUGINS(X)
+#undef X
+
+#endif

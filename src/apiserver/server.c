@@ -1,0 +1,68 @@
+/* The API server as a whole; see server.h. */
+#include "apiserver/server.h"
+
+#include "apiserver/request.h"
+#include "base/limits.h"
+#include "sys/thread.h"
+#include "types/object.h"
+
+static void ref_object(void *object)
+{
+	object_ref(object);
+}
+
+static void unref_object(void *object)
+{
+	object_unref(object);
+}
+
+static void stamp_object(void *object, uint64_t revision)
+{
+	object_set_revision(object, revision);
+}
+
+const struct store_objects apiserver_store_objects = {
+	.ref = ref_object,
+	.unref = unref_object,
+	.stamp = stamp_object,
+};
+
+struct apiserver *apiserver_new(const struct apiserver_config *config, struct store *store, struct metrics *metrics,
+				struct health *health)
+{
+	struct apiserver *server = XNEW(struct apiserver);
+
+	server->config = *config;
+	server->store = store;
+	server->metrics = metrics;
+	server->health = health;
+	server->workers = worker_pool_new("apiserver", LIMIT_HANDLER_THREADS);
+	apiserver_add_authenticator(server, authenticator_new_certificate());
+	apiserver_add_authorizer(server, authorizer_new_masters());
+	return server;
+}
+
+struct apiserver *apiserver_free(struct apiserver *server)
+{
+	if (!server)
+		return NULL;
+	worker_pool_free(server->workers);
+	for (size_t i = 0; i < server->authenticators_len; i++)
+		server->authenticators[i]->free(server->authenticators[i]);
+	for (size_t i = 0; i < server->authorizers_len; i++)
+		server->authorizers[i]->free(server->authorizers[i]);
+	free(server);
+	return NULL;
+}
+
+void apiserver_add_authenticator(struct apiserver *server, struct authenticator *authenticator)
+{
+	assert(server->authenticators_len < APISERVER_CHAIN_MAX);
+	server->authenticators[server->authenticators_len++] = authenticator;
+}
+
+void apiserver_add_authorizer(struct apiserver *server, struct authorizer *authorizer)
+{
+	assert(server->authorizers_len < APISERVER_CHAIN_MAX);
+	server->authorizers[server->authorizers_len++] = authorizer;
+}

@@ -1,0 +1,60 @@
+/* Step: is the new object one the kind allows?  All that is wrong is told at once. */
+#include "apiserver/status.h"
+#include "apiserver/steps.h"
+#include "types/meta_validate.h"
+
+static void validate_subresource(struct request *request, const void *old, struct field_errors *errors)
+{
+	const struct strategy *strategy = request->strategy;
+
+	if (str_eq(request->info.subresource, STR("status"))) {
+		if (strategy->validate_status)
+			strategy->validate_status(&request->context, request->object, old, errors);
+		return;
+	}
+	for (size_t i = 0; i < strategy->subresources_len; i++)
+		if (str_eq(strategy->subresources[i].name, request->info.subresource) &&
+		    strategy->subresources[i].validate_update)
+			strategy->subresources[i].validate_update(&request->context, request->object, old, errors);
+}
+
+static void validate(struct request *request, const struct meta_v1_object_meta *meta, struct field_errors *errors)
+{
+	const struct strategy *strategy = request->strategy;
+	const struct path *path = FIELD(NULL, "metadata");
+
+	if (request->created) {
+		check_object_meta(errors, path, meta, request->resource->namespaced, strategy->validate_name);
+		if (strategy->validate_create)
+			strategy->validate_create(&request->context, request->object, errors);
+		return;
+	}
+	if (!request->strategy->forbid_unconditional_update || request->operation != OP_UPDATE ||
+	    meta->resource_version.len)
+		check_object_meta_update(errors, path, meta, request->old->meta);
+	else
+		field_invalid(errors, FIELD(path, "resourceVersion"), VALUE((int64_t)0),
+			      "must be specified for an update");
+	if (request->info.subresource.len)
+		validate_subresource(request, request->old->data, errors);
+	else if (strategy->validate_update)
+		strategy->validate_update(&request->context, request->object, request->old->data, errors);
+}
+
+enum step_result step_validate(struct request *request)
+{
+	struct field_errors *errors = ARENA_NEW(&request->arena, struct field_errors);
+	const struct meta_v1_object_meta *meta = object_meta_of(request->schema, request->object);
+	const struct strategy *strategy = request->strategy;
+
+	errors->arena = &request->arena;
+	validate(request, meta, errors);
+	if (errors->len)
+		return status_field_errors(request, request->resource->group, request->resource->kind, meta->name,
+					   errors);
+	if (strategy->warnings)
+		strategy->warnings(&request->context, request->object, request->old ? request->old->data : NULL);
+	if (strategy->canonicalize)
+		strategy->canonicalize(&request->context, request->object);
+	return STEP_NEXT;
+}

@@ -1,0 +1,19 @@
+/*
+ * Subcommands: one small file each, one line here.
+ *
+ * A command gets its own words: argv[0] is the command's name.  It returns the exit status.
+ */
+#ifndef WHERRY_CMD_COMMAND_H
+#define WHERRY_CMD_COMMAND_H
+
+/* name, what it is for */
+#define COMMANDS(X)                                                                                                    \
+	X(server, "run a cluster's control plane, and this host as its node")                                          \
+	X(kubeconfig, "print a kubeconfig with a new certificate of the cluster")                                      \
+	X(version, "print the version")
+
+#define X(name, help) int command_##name(int argc, char **argv);
+COMMANDS(X)
+#undef X
+
+#endif

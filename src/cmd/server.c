@@ -1,0 +1,118 @@
+/* wherry server: flags of the control plane and the node on this host. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cmd/command.h"
+#include "cmd/controlplane.h"
+#include "component/flags.h"
+
+struct server_options {
+	struct str data_dir, bind_address, advertise_address, write_kubeconfig, service_range, store, log_level;
+	struct flag_list tls_san;
+	uint16_t secure_port;
+	bool no_node, disable_scheduler, disable_controller_manager;
+};
+
+#define OPTION(member) offsetof(struct server_options, member)
+
+static const struct flag flags[] = {
+	{"data-dir", 'd', FLAG_STRING, OPTION(data_dir), "DIR", "folder of the cluster's data"},
+	{"bind-address", 0, FLAG_STRING, OPTION(bind_address), "ADDRESS", "address to listen on"},
+	{"secure-port", 0, FLAG_PORT, OPTION(secure_port), "PORT", "port to listen on"},
+	{"advertise-address", 0, FLAG_STRING, OPTION(advertise_address), "ADDRESS",
+	 "address that members of the cluster reach this server by"},
+	{"write-kubeconfig", 0, FLAG_STRING, OPTION(write_kubeconfig), "FILE", "write the administrator's kubeconfig"},
+	{"service-cluster-ip-range", 0, FLAG_STRING, OPTION(service_range), "CIDR", "addresses of services"},
+	{"tls-san", 0, FLAG_LIST, OPTION(tls_san), "NAMES", "more names for the serving certificate"},
+	{"store", 0, FLAG_STRING, OPTION(store), "KIND", "embedded, or memory: nothing survives"},
+	{"no-node", 0, FLAG_BOOL, OPTION(no_node), NULL, "control plane alone; may run as any user"},
+	{"disable-scheduler", 0, FLAG_BOOL, OPTION(disable_scheduler), NULL, "run without the scheduler"},
+	{"disable-controller-manager", 0, FLAG_BOOL, OPTION(disable_controller_manager), NULL,
+	 "run without the controllers"},
+	{"log-level", 0, FLAG_STRING, OPTION(log_level), "LEVEL", "debug, info, warn or error"},
+};
+
+static int parse_address(const char *flag, struct str text, struct ip_address *ret, struct error *err)
+{
+	if (text.len && ip_parse(text, ret) < 0)
+		return error_set(err, ERR_BAD_REQUEST, "--%s: \"" STR_FMT "\" is no IP address", flag, STR_ARG(text));
+	return 0;
+}
+
+static int set_log_level(struct str name, struct error *err)
+{
+	static const char *const names[LOG_LEVEL_MAX] = {"debug", "info", "warn", "error"};
+
+	for (int i = 0; i < LOG_LEVEL_MAX; i++)
+		if (str_eq_c(name, names[i])) {
+			log_set_level((enum log_level)i);
+			return 0;
+		}
+	return error_set(err, ERR_BAD_REQUEST, "--log-level: \"" STR_FMT "\" is none of debug, info, warn, error",
+			 STR_ARG(name));
+}
+
+static int make_config(const struct server_options *options, struct controlplane_config *ret, struct error *err)
+{
+	struct controlplane_config config = {
+		.data_dir = options->data_dir,
+		.secure_port = options->secure_port,
+		.write_kubeconfig = options->write_kubeconfig,
+		.certificate_names = options->tls_san,
+		.memory_store = str_eq(options->store, STR("memory")),
+		.disable_scheduler = options->disable_scheduler,
+		.disable_controller_manager = options->disable_controller_manager,
+	};
+
+	if (parse_address("bind-address", options->bind_address, &config.bind_address, err) < 0 ||
+	    parse_address("advertise-address", options->advertise_address, &config.advertise_address, err) < 0 ||
+	    set_log_level(options->log_level, err) < 0)
+		return -(int)err->code;
+	if (!config.memory_store && !str_eq(options->store, STR("embedded")))
+		return error_set(err, ERR_BAD_REQUEST, "--store: embedded or memory is wanted");
+	if (ip_prefix_parse(options->service_range, &config.service_range) < 0)
+		return error_set(err, ERR_BAD_REQUEST, "--service-cluster-ip-range: \"" STR_FMT "\" is no CIDR",
+				 STR_ARG(options->service_range));
+	*ret = config;
+	return 0;
+}
+
+static void usage(const struct server_options *defaults)
+{
+	printf("Runs a cluster's control plane and, unless told otherwise, this host as its node.\n\n"
+	       "Usage:\n  wherry server [flags]\n\nFlags:\n");
+	flags_usage(flags, ARRAY_LEN(flags), defaults, stdout);
+}
+
+int command_server(int argc, char **argv)
+{
+	struct server_options options = {
+		.data_dir = STR("/var/lib/wherry"),
+		.bind_address = STR("0.0.0.0"),
+		.secure_port = 6443,
+		.service_range = STR("10.96.0.0/16"),
+		.store = STR("embedded"),
+		.log_level = STR("info"),
+	};
+	const struct server_options defaults = options;
+	struct controlplane_config config;
+	struct error err = {0};
+	bool help;
+	int words = flags_parse(flags, ARRAY_LEN(flags), argc, argv, &options, &help, &err);
+
+	if (words >= 0 && help) {
+		usage(&defaults);
+		return 0;
+	}
+	if (words > 0)
+		(void)!error_set(&err, ERR_BAD_REQUEST, "\"%s\" is not expected here", argv[1]);
+	if (err.code || make_config(&options, &config, &err) < 0) {
+		fprintf(stderr, "wherry server: %s\n\"wherry server --help\" tells the flags\n", err.message);
+		return 2;
+	}
+	if (controlplane_run(&config, &err) < 0) {
+		fprintf(stderr, "wherry server: %s\n", err.message);
+		return 1;
+	}
+	return 0;
+}
