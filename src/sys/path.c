@@ -170,18 +170,19 @@ int path_read(int dir, const char *path, struct buf *out)
 	if (fd < 0)
 		return -errno;
 	for (;;) {
-		char chunk[16384];
-		ssize_t n = read(fd, chunk, sizeof(chunk));
+		char *room = buf_reserve(out, 16384);
+		ssize_t n;
 
+		if (!room)
+			return -EFBIG;
+		n = read(fd, room, 16384);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
 		if (n == 0)
 			return 0;
-		buf_append(out, chunk, (size_t)n);
-		if (out->overflow)
-			return -EFBIG;
+		buf_advance(out, (size_t)n);
 	}
 }
 

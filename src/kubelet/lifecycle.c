@@ -1,0 +1,68 @@
+/* Hooks of a container's life; see lifecycle.h. */
+#include "kubelet/lifecycle.h"
+
+#include "base/clock.h"
+
+#define POST_START_TIMEOUT_MS 0 /* as long as it takes: the container is not ready before */
+
+static void sleep_for(int64_t seconds)
+{
+	struct timespec left = {.tv_sec = seconds};
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		continue;
+}
+
+/* 0, or the error of a hook that did not do well. */
+static int run(const struct kubelet_context *context, const struct core_v1_lifecycle_handler *handler, struct str id,
+	       int64_t timeout_ms, struct arena *arena, struct error *err)
+{
+	if (handler->exec) {
+		struct runtime_exec_request request = {
+			.container_id = id,
+			.command = {handler->exec->command.items, handler->exec->command.len},
+			.stdout = true,
+			.stderr = true,
+		};
+		struct runtime_exec_result result;
+
+		if (RUNTIME_CALL(context->runtime, exec_sync, &request, timeout_ms, arena, &result, err) < 0)
+			return -(int)err->code;
+		return result.exit_code ? error_set(err, ERR_INTERNAL, "command exited with %d: " STR_FMT,
+						    result.exit_code, STR_ARG(result.stderr))
+					: 0;
+	}
+	if (handler->sleep)
+		sleep_for(timeout_ms ? MIN(handler->sleep->seconds, timeout_ms / 1000) : handler->sleep->seconds);
+	return 0;
+}
+
+void lifecycle_post_start(const struct kubelet_context *context, const struct pod_view *view,
+			  const struct container_view *container, struct str id, struct arena *arena)
+{
+	const struct core_v1_lifecycle *lifecycle = container->spec->lifecycle;
+	struct error err = {0}, ignored = {0};
+
+	if (!lifecycle || !lifecycle->post_start ||
+	    run(context, lifecycle->post_start, id, POST_START_TIMEOUT_MS, arena, &err) == 0)
+		return;
+	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning",
+		  "FailedPostStartHook", "PostStartHook failed");
+	pod_event(context, view->object, str_c(container->field), container->spec->name, "Normal", "Killing",
+		  "FailedPostStartHook");
+	(void)!RUNTIME_CALL(context->runtime, stop_container, id, 0, &ignored);
+}
+
+void lifecycle_pre_stop(const struct kubelet_context *context, const struct pod_view *view,
+			const struct container_view *container, int64_t grace_s)
+{
+	const struct core_v1_lifecycle *lifecycle = container->spec->lifecycle;
+	struct arena cleanup_arena arena = {0};
+	struct error err = {0};
+
+	if (!lifecycle || !lifecycle->pre_stop || grace_s <= 0 ||
+	    run(context, lifecycle->pre_stop, container->latest->id, grace_s * 1000, &arena, &err) == 0)
+		return;
+	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning", "FailedPreStopHook",
+		  "PreStopHook failed");
+}

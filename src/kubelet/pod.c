@@ -1,0 +1,218 @@
+/* The machine of one pod; see pod.h. */
+#include "kubelet/pod.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "kubelet/pod_sync.h"
+#include "sys/loop.h"
+#include "sys/thread.h"
+
+#define POD_STATES(X) X(IDLE) X(RUNNING) X(RUNNING_DIRTY)
+
+enum pod_state {
+#define X(name) POD_##name,
+	POD_STATES(X)
+#undef X
+		POD_STATE_MAX
+};
+
+/* Bits of the states that may follow. */
+static const unsigned followers[POD_STATE_MAX] = {
+	[POD_IDLE] = 1 << POD_RUNNING,
+	[POD_RUNNING] = 1 << POD_IDLE | 1 << POD_RUNNING_DIRTY,
+	[POD_RUNNING_DIRTY] = 1 << POD_RUNNING,
+};
+
+struct pod {
+	struct pods *pods;
+	struct str uid; /* follows the struct */
+	struct object *object;
+	enum pod_state state;
+	bool vanished; /* the API has let go of it */
+	bool gone;     /* nothing of it is left here */
+	struct loop_timer timer;
+	struct pod_memory memory; /* lent to the turn while RUNNING */
+};
+
+struct turn {
+	struct loop_call done;
+	struct pod *pod;
+	struct pod_sync sync;
+};
+
+struct pods {
+	const struct kubelet_context *context;
+	struct loop *loop;
+	struct worker_pool *pool;
+	struct map by_uid;
+	bool stopped;
+};
+
+static void set_state(struct pod *pod, enum pod_state next)
+{
+	assert(followers[pod->state] & 1u << next);
+	pod->state = next;
+}
+
+static void on_done(struct loop_call *call);
+
+static void run_turn(void *data)
+{
+	struct turn *turn = data;
+
+	log_set_component("kubelet");
+	pod_sync(turn->pod->pods->context, &turn->sync);
+	turn->done.run = on_done;
+	loop_post_call(turn->pod->pods->loop, &turn->done);
+}
+
+static void start_turn(struct pod *pod)
+{
+	struct turn *turn = XNEW(struct turn);
+
+	*turn = (struct turn){
+		.pod = pod,
+		.sync = {.object = object_ref(pod->object), .vanished = pod->vanished, .memory = &pod->memory}};
+	set_state(pod, POD_RUNNING);
+	loop_timer_stop(&pod->timer);
+	worker_pool_submit(pod->pods->pool, run_turn, turn);
+}
+
+static void wake(struct pod *pod)
+{
+	if (pod->pods->stopped || pod->gone)
+		return;
+	if (pod->state == POD_IDLE)
+		start_turn(pod);
+	else if (pod->state == POD_RUNNING)
+		set_state(pod, POD_RUNNING_DIRTY);
+}
+
+static void pod_free(struct pod *pod)
+{
+	loop_timer_stop(&pod->timer);
+	pod_memory_release(&pod->memory);
+	object_unref(pod->object);
+	free(pod);
+}
+
+/* Ends the machine once neither side has anything left. */
+static bool end_when_over(struct pod *pod)
+{
+	if (!pod->gone || !pod->vanished || pod->state != POD_IDLE)
+		return false;
+	map_remove(&pod->pods->by_uid, pod->uid);
+	pod_free(pod);
+	return true;
+}
+
+static void on_done(struct loop_call *call)
+{
+	struct turn *turn = CONTAINER_OF(call, struct turn, done);
+	struct pod *pod = turn->pod;
+	int64_t wake_at = turn->sync.wake_at;
+	bool dirty = pod->state == POD_RUNNING_DIRTY;
+
+	pod->gone = turn->sync.gone;
+	object_unref(turn->sync.object);
+	free(turn);
+	if (dirty)
+		set_state(pod, POD_RUNNING);
+	set_state(pod, POD_IDLE);
+	if (end_when_over(pod) || pod->pods->stopped)
+		return;
+	if (dirty && !pod->gone)
+		start_turn(pod);
+	else if (wake_at)
+		loop_timer_start(&pod->timer, MAX(wake_at - clock_wall_ns(), INT64_C(0)), 0);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+	wake(CONTAINER_OF(timer, struct pod, timer));
+}
+
+struct pods *pods_new(const struct kubelet_context *context, struct loop *loop, struct worker_pool *pool)
+{
+	struct pods *pods = XNEW(struct pods);
+
+	*pods = (struct pods){.context = context, .loop = loop, .pool = pool};
+	return pods;
+}
+
+static struct pod *pod_new(struct pods *pods, struct str uid)
+{
+	struct pod *pod = xcalloc(1, sizeof(*pod) + uid.len + 1);
+	char *copy = (char *)(pod + 1);
+
+	memcpy(copy, uid.data, uid.len);
+	pod->uid = (struct str){copy, uid.len};
+	pod->pods = pods;
+	loop_timer_init(&pod->timer, pods->loop, on_timer);
+	map_set(&pods->by_uid, pod->uid, pod);
+	return pod;
+}
+
+void pods_set(struct pods *pods, struct str uid, struct object *object)
+{
+	struct pod *pod = map_get(&pods->by_uid, uid);
+
+	if (!pod && !object)
+		return;
+	if (!pod)
+		pod = pod_new(pods, uid);
+	if (object) {
+		object_unref(pod->object);
+		pod->object = object_ref(object);
+	} else {
+		pod->vanished = true;
+		if (end_when_over(pod))
+			return;
+	}
+	wake(pod);
+}
+
+void pods_wake(struct pods *pods, struct str uid)
+{
+	struct pod *pod = map_get(&pods->by_uid, uid);
+
+	if (pod)
+		wake(pod);
+}
+
+void pods_wake_all(struct pods *pods)
+{
+	MAP_FOREACH (it, &pods->by_uid)
+		wake(it->value);
+}
+
+struct object *pods_get(const struct pods *pods, struct str uid)
+{
+	const struct pod *pod = map_get(&pods->by_uid, uid);
+
+	return pod ? pod->object : NULL;
+}
+
+size_t pods_len(const struct pods *pods)
+{
+	return pods->by_uid.len;
+}
+
+void pods_stop(struct pods *pods)
+{
+	pods->stopped = true;
+	MAP_FOREACH (it, &pods->by_uid)
+		loop_timer_stop(&((struct pod *)it->value)->timer);
+}
+
+struct pods *pods_free(struct pods *pods)
+{
+	if (!pods)
+		return NULL;
+	MAP_FOREACH (it, &pods->by_uid)
+		pod_free(it->value);
+	map_release(&pods->by_uid);
+	free(pods);
+	return NULL;
+}

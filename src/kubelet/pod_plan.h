@@ -1,0 +1,37 @@
+/*
+ * What to do about a pod next: a pure function of what is wanted, what is, what was remembered, and the time.
+ *
+ * Rules are upstream's: a sandbox first; init containers one after the other, sidecars among them kept running; then
+ * all regular containers at once; an ended container comes back as its restart policy says, after its back-off; a
+ * container whose image changed is killed and made anew.  A pod all of whose containers ended for good is finished and
+ * never starts again.
+ */
+#ifndef WHERRY_KUBELET_POD_PLAN_H
+#define WHERRY_KUBELET_POD_PLAN_H
+
+#include "kubelet/pod_memory.h"
+#include "kubelet/pod_view.h"
+
+struct planned_kill {
+	const struct container_view *container;
+	const char *why; /* event text after "Container <c> " */
+};
+
+struct pod_plan {
+	bool finished; /* phase Succeeded or Failed */
+	bool succeeded;
+	bool kill_sandbox; /* it is dead, or the pod has ended: stop it and what runs in it */
+	bool create_sandbox;
+	VEC_OF(struct planned_kill) kills;
+	VEC_OF(const struct container_view *) starts;
+	int64_t wake_at; /* wall clock; 0: when something happens */
+};
+
+void pod_plan(const struct pod_view *view, struct pod_memory *memory, int64_t now, struct arena *arena,
+	      struct pod_plan *ret);
+/* Will @container start again once it has ended? */
+bool container_restarts(const struct pod_view *view, const struct container_view *container);
+/* Have all plain init containers ended well (or has the pod been beyond that)? */
+bool pod_is_initialized(const struct pod_view *view);
+
+#endif

@@ -1,0 +1,321 @@
+/* A pod's status, told from what is; see pod_status.h. */
+#include "kubelet/pod_status.h"
+
+#include "base/clock.h"
+#include "kubelet/pod_plan.h"
+#include "logic/pod.h"
+
+struct telling {
+	const struct kubelet_context *context;
+	const struct pod_status_inputs *inputs;
+	const struct pod_view *view;
+	struct arena *arena;
+};
+
+static struct timestamp at(int64_t ns)
+{
+	return (struct timestamp){.seconds = ns / NS_PER_SEC, .is_set = ns != 0};
+}
+
+static struct str full_id(const struct telling *t, const struct runtime_container_status *status)
+{
+	return arena_printf(t->arena, "%s://" STR_FMT, t->context->runtime->ops->name, STR_ARG(status->id));
+}
+
+/* --- Containers ------------------------------------------------------------------------------------------------ */
+
+static struct core_v1_container_state waiting(const struct telling *t, struct str reason, struct str message)
+{
+	struct core_v1_container_state_waiting *state = ARENA_NEW(t->arena, struct core_v1_container_state_waiting);
+
+	*state = (struct core_v1_container_state_waiting){reason, message};
+	return (struct core_v1_container_state){.waiting = state};
+}
+
+static struct core_v1_container_state terminated(const struct telling *t, const struct container_view *container,
+						 const struct runtime_container_status *status)
+{
+	struct core_v1_container_state_terminated *state =
+		ARENA_NEW(t->arena, struct core_v1_container_state_terminated);
+
+	*state = (struct core_v1_container_state_terminated){
+		.exit_code = status->exit_code,
+		.reason = status->reason,
+		.message = status->message,
+		.started_at = at(status->started_at),
+		.finished_at = at(status->finished_at),
+		.container_id = full_id(t, status),
+	};
+	if (str_empty(state->message) && t->inputs->termination_message && status == container->latest)
+		state->message = t->inputs->termination_message(t->inputs->cookie, container, t->arena);
+	return (struct core_v1_container_state){.terminated = state};
+}
+
+static struct core_v1_container_state running(const struct telling *t, const struct runtime_container_status *status)
+{
+	struct core_v1_container_state_running *state = ARENA_NEW(t->arena, struct core_v1_container_state_running);
+
+	state->started_at = at(status->started_at);
+	return (struct core_v1_container_state){.running = state};
+}
+
+static struct core_v1_container_state not_made(const struct telling *t, const struct container_view *container)
+{
+	const struct container_memory *memory = pod_memory_of(t->inputs->memory, container->spec->name);
+
+	if (memory->reason[0])
+		return waiting(t, arena_str_c(t->arena, memory->reason), arena_str_c(t->arena, memory->message));
+	return waiting(t, t->view->pod->spec.init_containers.len ? STR("PodInitializing") : STR("ContainerCreating"),
+		       STR_EMPTY);
+}
+
+static struct core_v1_container_user *user_of(const struct telling *t, const struct runtime_container_status *status)
+{
+	struct core_v1_container_user *user;
+	struct core_v1_linux_container_user *linux;
+
+	if (!status->has_user)
+		return NULL;
+	user = ARENA_NEW(t->arena, struct core_v1_container_user);
+	linux = ARENA_NEW(t->arena, struct core_v1_linux_container_user);
+	linux->uid = status->user_uid;
+	linux->gid = status->user_gid;
+	linux->supplemental_groups = (struct int64_slice){status->user_groups.items, status->user_groups.len};
+	user->linux = linux;
+	return user;
+}
+
+/* State and last state; the last one is what ended before the present state began. */
+static void tell_states(const struct telling *t, const struct container_view *container,
+			struct core_v1_container_status *out)
+{
+	const struct runtime_container_status *latest = container->latest;
+	const struct container_memory *memory = pod_memory_of(t->inputs->memory, container->spec->name);
+	bool comes_back =
+		!t->inputs->finished && !t->inputs->terminating && latest && container_restarts(t->view, container);
+
+	if (container->previous)
+		out->last_state = terminated(t, container, container->previous);
+	if (!latest || latest->state == RUNTIME_CONTAINER_CREATED) {
+		out->state = not_made(t, container);
+	} else if (latest->state == RUNTIME_CONTAINER_RUNNING) {
+		out->state = running(t, latest);
+	} else if (comes_back && memory->reason[0]) {
+		out->last_state = terminated(t, container, latest);
+		out->state = not_made(t, container);
+	} else {
+		out->state = terminated(t, container, latest);
+	}
+}
+
+static struct core_v1_resource_requirements *resources_of(const struct telling *t,
+							  const struct container_view *container)
+{
+	return ARENA_DUP(t->arena, struct core_v1_resource_requirements, &container->spec->resources);
+}
+
+static struct core_v1_container_status tell_container(const struct telling *t, const struct container_view *container)
+{
+	const struct runtime_container_status *status = container->latest ? container->latest : container->previous;
+	bool is_running = container->latest && container->latest->state == RUNTIME_CONTAINER_RUNNING;
+	struct core_v1_container_status out = {
+		.name = container->spec->name,
+		.image = container->spec->image,
+		.restart_count = MAX(0, container->attempts - 1),
+		.started = ARENA_DUP(t->arena, bool, &is_running),
+		.ready = container->role == CONTAINER_INIT && !container->sidecar
+				 ? container->latest && container->latest->state == RUNTIME_CONTAINER_EXITED &&
+					   container->latest->exit_code == 0
+				 : is_running && container->role != CONTAINER_EPHEMERAL,
+	};
+
+	tell_states(t, container, &out);
+	if (status) {
+		out.container_id = full_id(t, status);
+		out.image_id = status->image_ref;
+		out.user = user_of(t, status);
+		out.resources = resources_of(t, container);
+		out.allocated_resources = container->spec->resources.requests;
+	}
+	return out;
+}
+
+static struct core_v1_container_status_slice tell_containers(const struct telling *t, enum container_role role)
+{
+	VEC_OF(struct core_v1_container_status) all = {0};
+
+	for (size_t i = 0; i < t->view->len; i++)
+		if (t->view->containers[i].role == role)
+			vec_push(t->arena, &all, tell_container(t, &t->view->containers[i]));
+	return (struct core_v1_container_status_slice){all.items, all.len};
+}
+
+/* --- Phase ----------------------------------------------------------------------------------------------------- */
+
+static struct str phase_of(const struct telling *t, const struct core_v1_pod_status *status)
+{
+	struct str before = t->view->pod->status.phase;
+	bool any_running = false, any_waiting = false;
+
+	if (str_eq(before, STR("Succeeded")) || str_eq(before, STR("Failed")))
+		return before;
+	if (t->inputs->finished)
+		return t->inputs->succeeded ? STR("Succeeded") : STR("Failed");
+	if (!pod_is_initialized(t->view))
+		return STR("Pending");
+	SLICE_FOREACH (container, status->container_statuses) {
+		any_running = any_running || container->state.running || container->state.terminated;
+		any_waiting = any_waiting || (container->state.waiting && !container->last_state.terminated);
+	}
+	return any_waiting || !any_running ? (t->inputs->terminating ? before
+					      : any_waiting	     ? STR("Pending")
+								     : STR("Running"))
+					   : STR("Running");
+}
+
+/* --- Conditions ------------------------------------------------------------------------------------------------ */
+
+static void set_condition(const struct telling *t, struct core_v1_pod_condition *conditions, size_t *len,
+			  const char *type, bool value, struct str reason, struct str message)
+{
+	const struct core_v1_pod_condition *before = pod_condition(t->view->pod, str_from(type));
+	struct str text = value ? STR("True") : STR("False");
+
+	conditions[(*len)++] = (struct core_v1_pod_condition){
+		.type = str_from(type),
+		.observed_generation = t->view->pod->metadata.generation,
+		.status = text,
+		.last_transition_time =
+			before && str_eq(before->status, text) ? before->last_transition_time : at(t->inputs->now),
+		.reason = reason,
+		.message = message,
+	};
+}
+
+/* "containers with unready status: [a b]" of those statuses that are not ready; empty when all are. */
+static struct str unready(const struct telling *t, const struct core_v1_container_status_slice *statuses,
+			  const char *what)
+{
+	struct str names = STR_EMPTY;
+
+	SLICE_FOREACH (status, *statuses)
+		if (!status->ready)
+			names = arena_printf(t->arena, STR_FMT "%s" STR_FMT, STR_ARG(names), names.len ? " " : "",
+					     STR_ARG(status->name));
+	return names.len ? arena_printf(t->arena, "containers with %s status: [" STR_FMT "]", what, STR_ARG(names))
+			 : STR_EMPTY;
+}
+
+static bool readiness_gates_pass(const struct core_v1_pod *pod)
+{
+	SLICE_FOREACH (gate, pod->spec.readiness_gates) {
+		const struct core_v1_pod_condition *condition = pod_condition(pod, gate->condition_type);
+
+		if (!condition || !str_eq(condition->status, STR("True")))
+			return false;
+	}
+	return true;
+}
+
+/* Conditions of others (PodScheduled, gates) stay as they are. */
+static bool is_ours(struct str type)
+{
+	static const char *const ours[] = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"};
+
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (str_eq_c(type, ours[i]))
+			return true;
+	return false;
+}
+
+static struct core_v1_pod_condition_slice tell_conditions(const struct telling *t,
+							  const struct core_v1_pod_status *status)
+{
+	struct core_v1_pod_condition *all =
+		ARENA_NEW_N(t->arena, struct core_v1_pod_condition, 4 + t->view->pod->status.conditions.len);
+	struct str not_ready = unready(t, &status->container_statuses, "unready"), reason = STR_EMPTY;
+	bool succeeded = str_eq(status->phase, STR("Succeeded")), failed = str_eq(status->phase, STR("Failed"));
+	bool initialized = pod_is_initialized(t->view) || succeeded,
+	     ready = str_empty(not_ready) && !succeeded && !failed;
+	size_t len = 0;
+
+	if (succeeded || failed) {
+		reason = succeeded ? STR("PodCompleted") : STR("PodFailed");
+		not_ready = STR_EMPTY;
+	} else if (!ready) {
+		reason = STR("ContainersNotReady");
+	}
+	set_condition(t, all, &len, "PodReadyToStartContainers", pod_view_has_sandbox(t->view), STR_EMPTY, STR_EMPTY);
+	set_condition(t, all, &len, "Initialized", initialized,
+		      succeeded	    ? STR("PodCompleted")
+		      : initialized ? STR_EMPTY
+				    : STR("ContainersNotInitialized"),
+		      initialized ? STR_EMPTY : unready(t, &status->init_container_statuses, "incomplete"));
+	if (ready && !readiness_gates_pass(t->view->pod))
+		set_condition(t, all, &len, "Ready", false, STR("ReadinessGatesNotReady"),
+			      STR("the status of pod readiness gate is not \"True\""));
+	else
+		set_condition(t, all, &len, "Ready", ready, reason, not_ready);
+	set_condition(t, all, &len, "ContainersReady", ready, reason, not_ready);
+	SLICE_FOREACH (condition, t->view->pod->status.conditions)
+		if (!is_ours(condition->type)) {
+			all[len] = *condition;
+			if (str_eq(condition->type, STR("PodScheduled")))
+				all[len].observed_generation = t->view->pod->metadata.generation;
+			len++;
+		}
+	return (struct core_v1_pod_condition_slice){all, len};
+}
+
+/* --- Addresses ------------------------------------------------------------------------------------------------- */
+
+static struct str ip_text(const struct telling *t, const struct ip_address *address)
+{
+	char text[IP_TEXT_SIZE];
+
+	ip_format(address, text);
+	return arena_str_c(t->arena, text);
+}
+
+static void tell_addresses(const struct telling *t, struct core_v1_pod_status *status)
+{
+	const struct runtime_ips *nodes = &t->context->config->node_ips;
+	const struct runtime_ips *pods = t->view->sandbox ? &t->view->sandbox->ips : NULL;
+	struct core_v1_host_ip *hosts = ARENA_NEW_N(t->arena, struct core_v1_host_ip, nodes->len + 1);
+	struct core_v1_pod_ip *ips;
+
+	for (size_t i = 0; i < nodes->len; i++)
+		hosts[i].ip = ip_text(t, &nodes->items[i]);
+	status->host_ips = (struct core_v1_host_ip_slice){hosts, nodes->len};
+	status->host_ip = nodes->len ? hosts[0].ip : STR_EMPTY;
+	if (t->view->pod->spec.host_network && t->view->sandbox)
+		pods = nodes;
+	if (!pods || !pods->len)
+		return;
+	ips = ARENA_NEW_N(t->arena, struct core_v1_pod_ip, pods->len);
+	for (size_t i = 0; i < pods->len; i++)
+		ips[i].ip = ip_text(t, &pods->items[i]);
+	status->pod_ips = (struct core_v1_pod_ip_slice){ips, pods->len};
+	status->pod_ip = ips[0].ip;
+}
+
+struct core_v1_pod_status pod_status(const struct kubelet_context *context, const struct pod_status_inputs *inputs,
+				     struct arena *arena)
+{
+	const struct telling t = {context, inputs, inputs->view, arena};
+	struct core_v1_pod_status status = inputs->view->pod->status;
+
+	status.observed_generation = inputs->view->pod->metadata.generation;
+	status.init_container_statuses = tell_containers(&t, CONTAINER_INIT);
+	status.container_statuses = tell_containers(&t, CONTAINER_REGULAR);
+	status.ephemeral_container_statuses = tell_containers(&t, CONTAINER_EPHEMERAL);
+	status.phase = phase_of(&t, &status);
+	status.conditions = tell_conditions(&t, &status);
+	tell_addresses(&t, &status);
+	if (!status.start_time) {
+		struct timestamp now = at(inputs->now);
+
+		status.start_time = ARENA_DUP(arena, struct timestamp, &now);
+	}
+	return status;
+}

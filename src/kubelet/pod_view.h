@@ -1,0 +1,51 @@
+/*
+ * A pod as the runtime has it, beside what its spec wants: what planning and status are made from.
+ *
+ * Read anew for each job, in the job's arena; nothing in it outlives the job.
+ */
+#ifndef WHERRY_KUBELET_POD_VIEW_H
+#define WHERRY_KUBELET_POD_VIEW_H
+
+#include "kubelet/context.h"
+
+/* CRI labels and annotations the kubelet writes and reads. */
+#define LABEL_POD_NAME	    "io.kubernetes.pod.name"
+#define LABEL_POD_NAMESPACE "io.kubernetes.pod.namespace"
+#define LABEL_POD_UID	    "io.kubernetes.pod.uid"
+#define LABEL_CONTAINER	    "io.kubernetes.container.name"
+#define ANNOTATION_HASH	    "io.kubernetes.container.hash"
+#define ANNOTATION_RESTARTS "io.kubernetes.container.restartCount"
+
+enum container_role { CONTAINER_INIT, CONTAINER_REGULAR, CONTAINER_EPHEMERAL };
+
+struct container_view {
+	const struct core_v1_container *spec;
+	enum container_role role;
+	bool sidecar;	  /* an init container with restartPolicy Always */
+	struct str field; /* "spec.containers" */
+	/* Of the pod's present sandbox, newest first; NULL when there is none. */
+	const struct runtime_container_status *latest;
+	/* The newest that has ended, of any sandbox, latest excluded. */
+	const struct runtime_container_status *previous;
+	int32_t attempts; /* how many were made in all: the next one's number */
+};
+
+struct pod_view {
+	const struct object *object;
+	const struct core_v1_pod *pod;
+	const struct runtime_sandbox_status *sandbox; /* the newest, ready or not; NULL */
+	uint32_t sandbox_attempts;
+	struct runtime_sandbox_list all_sandboxes;
+	struct container_view *containers; /* init, regular, ephemeral, in the order of the spec */
+	size_t len;
+	struct runtime_container_list all_containers; /* of all sandboxes */
+};
+
+int pod_view_read(const struct kubelet_context *context, const struct object *pod, struct arena *arena,
+		  struct pod_view *ret, struct error *err) MUST_CHECK;
+/* Is there a ready sandbox? */
+bool pod_view_has_sandbox(const struct pod_view *view);
+/* "1f3a...": changes when the container must be made anew (its image). */
+struct str container_hash(const struct core_v1_container *container, struct arena *arena);
+
+#endif
