@@ -31,6 +31,8 @@ struct runtime_network_ops {
 	bool (*ready)(void *data, struct arena *arena, struct str *ret_reason, struct str *ret_message);
 };
 
+struct registry_transport;
+
 struct builtin_config {
 	struct str data_dir;	/* DATA/agent */
 	struct str run_dir;	/* RUN */
@@ -38,8 +40,8 @@ struct builtin_config {
 	struct str shim_path;	/* "": wherry-shim beside this program */
 	struct str oci_runtime; /* path; "": crun, else runc, from PATH */
 	struct str version;
-	/* The machine's own network, for pulls: a descriptor of its network namespace, or -1 for the caller's. */
-	int host_netns_fd;
+	/* How registries are reached (registry.h), in the machine's own network; NULL: pulls fail. */
+	struct registry_transport *registry;
 	const struct runtime_network_ops *network; /* NULL: pods have a loopback and nothing else */
 	void *network_data;
 	runtime_event_fn *event; /* may be NULL */

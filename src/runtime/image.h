@@ -1,5 +1,6 @@
 /*
- * Images on disk: names, a content store, layers unpacked for overlayfs, import from archives and pull from registries.
+ * Images on disk: names, a content store, layers unpacked for overlayfs, and import from archives; pulls are
+ * registry.h's.
  *
  * Under DATA/images:
  *
@@ -98,15 +99,7 @@ int image_store_hold(struct image_store *store, int *ret_fd, struct error *err) 
 int image_import(struct image_store *store, int fd, struct str name, struct arena *arena,
 		 struct runtime_strs *ret_names, struct error *err) MUST_CHECK;
 
-struct image_pull_options {
-	const struct runtime_auth *auth; /* may be NULL */
-	int host_netns_fd;		 /* connections are made in this network namespace; -1: the caller's */
-	int64_t timeout_ms;		 /* without any progress; 0: a minute */
-};
-int image_pull(struct image_store *store, struct str image, const struct image_pull_options *options,
-	       struct arena *arena, struct str *ret_ref, struct error *err) MUST_CHECK;
-
-/* `wherry image import|pull|ls|rm`: argv[0] is "image"; returns the exit code.  Prints to standard output and error. */
+/* `wherry image import|ls|rm`: argv[0] is "image"; returns the exit code.  Prints to standard output and error. */
 int image_command(int argc, char **argv);
 
 #endif

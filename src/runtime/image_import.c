@@ -173,15 +173,16 @@ static int read_path(struct import *import, const struct member *member, struct 
 	return r < 0 ? r : image_read_text(fd, import->arena, ret, err);
 }
 
-/* A name in an archive may be whole, or (OCI's ref.name) only a tag, which names nothing by itself. */
-static void normalise_names(struct import *import, struct runtime_strs names, struct runtime_strs *ret)
+/* A name in an archive may be whole, or (OCI's ref.name, @maybe_tag) only a tag, which names nothing by itself. */
+static void normalise_names(struct import *import, struct runtime_strs names, bool maybe_tag, struct runtime_strs *ret)
 {
 	VEC_OF(struct str) good = {0};
 
 	SLICE_FOREACH (text, names) {
 		struct image_name name;
 		struct error ignored = {0};
-		bool whole = str_index(*text, ':') > 0 || str_index(*text, '/') > 0 || str_index(*text, '@') > 0;
+		bool whole = !maybe_tag || str_index(*text, ':') > 0 || str_index(*text, '/') > 0 ||
+			     str_index(*text, '@') > 0;
 
 		if (whole && image_name_parse(*text, import->arena, &name, &ignored) == 0)
 			vec_push(import->arena, &good, image_name_format(&name, import->arena));
@@ -242,7 +243,7 @@ static int import_oci(struct import *import, struct str index_text, struct str n
 			if (r == 0)
 				r = read_blob(import, &entry->descriptor, &text, err);
 		}
-		normalise_names(import, names, &names);
+		normalise_names(import, names, name.len == 0, &names);
 		if (r == 0)
 			r = install(import, text, names, out, err);
 	}
@@ -314,7 +315,7 @@ static int import_docker_item(struct import *import, yyjson_val *item, struct st
 		yyjson_arr_foreach(tags, i, max, tag) if (yyjson_is_str(tag))
 			vec_push(import->arena, &names,
 				 arena_str(import->arena, (struct str){yyjson_get_str(tag), yyjson_get_len(tag)}));
-	normalise_names(import, (struct runtime_strs){names.items, names.len}, &good);
+	normalise_names(import, (struct runtime_strs){names.items, names.len}, false, &good);
 	return install(import, manifest, good, out, err);
 }
 

@@ -170,19 +170,18 @@ int path_read(int dir, const char *path, struct buf *out)
 	if (fd < 0)
 		return -errno;
 	for (;;) {
-		char *room = buf_reserve(out, 16384);
-		ssize_t n;
+		char chunk[16384];
+		ssize_t n = read(fd, chunk, sizeof(chunk));
 
-		if (!room)
-			return -EFBIG;
-		n = read(fd, room, 16384);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
 		if (n == 0)
 			return 0;
-		buf_advance(out, (size_t)n);
+		buf_append(out, chunk, (size_t)n);
+		if (out->overflow)
+			return -EFBIG;
 	}
 }
 

@@ -1,8 +1,10 @@
 /*
  * wherry-shim SOCKET_FOLDER: becomes a process of its own, listens on SOCKET_FOLDER/shim.sock, says so with a byte on
- * descriptor 3, and serves; see shim.h.  `wherry-shim pause` instead is the first process of a pod's pid namespace.
+ * descriptor 3, and serves; see shim.h.  `wherry-shim pause PID_FILE` instead starts the first process
+ * of a pod's pid namespace.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -151,7 +153,7 @@ static void serve(void)
 }
 
 /* The first process of a pod's pid namespace: takes in orphans, ends on SIGTERM. */
-static int pause_for_ever(void)
+static _Noreturn void pause_for_ever(void)
 {
 	sigset_t set;
 	siginfo_t info;
@@ -165,10 +167,26 @@ static int pause_for_ever(void)
 		int signal = sigwaitinfo(&set, &info);
 
 		if (signal == SIGTERM || signal == SIGINT)
-			return 0;
+			_exit(0);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
+}
+
+/* Like an OCI runtime's detached run: starts it in a new pid namespace, writes down its pid, and ends. */
+static int start_pause(const char *pid_file)
+{
+	char text[16];
+	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	pid_t pid;
+
+	if (fd < 0 || unshare(CLONE_NEWPID) < 0)
+		return 1;
+	pid = fork();
+	if (pid == 0)
+		pause_for_ever();
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return pid < 0 || path_write_all(fd, text, strlen(text)) < 0;
 }
 
 int main(int argc, char **argv)
@@ -177,8 +195,8 @@ int main(int argc, char **argv)
 	sigset_t set;
 	int listen_fd, signal_fd;
 
-	if (argc == 2 && strcmp(argv[1], "pause") == 0)
-		return pause_for_ever();
+	if (argc == 3 && strcmp(argv[1], "pause") == 0)
+		return start_pause(argv[2]);
 	if (argc != 2) {
 		fprintf(stderr, "usage: wherry-shim FOLDER\n");
 		return 2;

@@ -1,0 +1,162 @@
+/*
+ * The embedded store as a process that can be killed; driven by test_store_kill.py.
+ *
+ *	store_driver load FOLDER SEED
+ *		Writes without end, 64 writes in flight.  Prints a line "REVISION KEY VALUE" for each that was
+ *acknowledged
+ *		("-" for a deletion), and "open REVISION" first.
+ *	store_driver show FOLDER REVISION
+ *		Prints "open REVISION", "record REVISION KEY VALUE" for all there is, "event REVISION KEY VALUE" for
+ *what happened after REVISION, or "expired".
+ */
+#include <stdio.h>
+
+#include "base/random.h"
+#include "store/store.h"
+
+enum { FLIGHTS = 64, KEYS = 50, VALUE_MAX = 900 };
+
+static const struct store_options options = {.segment_size = 256 * 1024};
+
+static struct store *must_open(const char *folder)
+{
+	struct error err = {0};
+	struct store *store;
+
+	if (store_open_embedded(folder, &options, &store, &err) < 0) {
+		fprintf(stderr, "%s\n", err.message);
+		exit(1);
+	}
+	printf("open %llu\n", (unsigned long long)store_current_revision(store));
+	fflush(stdout);
+	return store;
+}
+
+static void print_record(const char *word, uint64_t revision, const struct store_record *record)
+{
+	struct str value = store_record_value(record), first, rest;
+
+	str_cut(value, ' ', &first, &rest);
+	printf("%s%llu " STR_FMT " " STR_FMT "\n", word, (unsigned long long)revision,
+	       STR_ARG(store_record_key(record)), STR_ARG(store_record_deleted(record) ? STR("-") : first));
+}
+
+/* --- load --- */
+
+struct load {
+	struct store *store;
+	struct random_source random;
+	unsigned made;
+};
+
+struct flight {
+	struct store_write write;
+	struct load *load;
+	char key[16];
+	char value[VALUE_MAX];
+};
+
+static void next_write(struct flight *flight);
+
+static void flight_done(struct store_write *write)
+{
+	struct flight *flight = CONTAINER_OF(write, struct flight, write);
+
+	if (write->result == -ERR_SERVICE_UNAVAILABLE) {
+		fprintf(stderr, "%s\n", write->message);
+		exit(1);
+	}
+	if (write->result == 0) {
+		print_record("", write->revision, write->record);
+		fflush(stdout);
+	}
+	next_write(flight);
+}
+
+/* Keys are few, so many writes meet each other: those fail and are no matter. */
+static void next_write(struct flight *flight)
+{
+	struct load *load = flight->load;
+	enum store_op op = (enum store_op)random_source_below(&load->random, 3);
+	int key = (int)random_source_below(&load->random, KEYS);
+	int padding = (int)random_source_below(&load->random, VALUE_MAX - 32);
+
+	snprintf(flight->key, sizeof(flight->key), "/k/%c/%02d", 'a' + key % 3, key);
+	flight->write =
+		(struct store_write){.op = op,
+				     .durability = random_source_below(&load->random, 4) ? STORE_SYNC : STORE_LAZY,
+				     .key = str_from(flight->key),
+				     .value = {flight->value, (size_t)snprintf(flight->value, sizeof(flight->value),
+									       "%u %*s", load->made++, padding, "")},
+				     .done = flight_done};
+	store_submit(load->store, &flight->write);
+}
+
+static int run_load(const char *folder, uint64_t seed)
+{
+	struct load load = {.store = must_open(folder), .random = {seed}};
+	struct flight *flights = xcalloc(FLIGHTS, sizeof(*flights));
+
+	/* The first of each, which fails, brings it to the committer's thread, where it lives from then on. */
+	for (int i = 0; i < FLIGHTS; i++)
+		flights[i].load = &load;
+	for (int i = 0; i < FLIGHTS; i++) {
+		flights[i].write = (struct store_write){.op = STORE_DELETE, .key = STR("/none"), .done = flight_done};
+	}
+	for (int i = 0; i < FLIGHTS; i++)
+		store_submit(load.store, &flights[i].write);
+	/* Ends when standard input does, if nobody kills it before. */
+	while (getchar() != EOF)
+		;
+	_exit(0);
+}
+
+/* --- show --- */
+
+static enum store_visit show_record(void *data UNUSED, const struct store_record *record)
+{
+	print_record("record ", store_record_revision(record), record);
+	return STORE_VISIT_TAKEN;
+}
+
+static void ignore(void *data UNUSED)
+{
+}
+
+static int run_show(const char *folder, uint64_t revision)
+{
+	struct store *store = must_open(folder);
+	struct store_view *view = store_view_acquire(store);
+	struct store_watch_options from = {.revision = revision, .wakeup = ignore};
+	struct store_range range = {.scope = STR_EMPTY};
+	struct store_range_result result;
+	struct store_watch *watch;
+	struct store_event event;
+	struct error err = {0};
+
+	if (store_view_scan(view, &range, show_record, NULL, &result, &err) < 0)
+		return 1;
+	store_view_release(view);
+	if (store_watch_open(store, &from, &watch, &err) < 0) {
+		printf("expired\n");
+	} else {
+		while (store_watch_next(watch, &event, &err) == 1) {
+			print_record("event ", event.revision, event.record);
+			store_event_release(&event);
+		}
+		store_watch_close(watch);
+	}
+	store_close(store);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t number;
+
+	if (argc != 4 || str_parse_uint64(str_from(argv[3]), &number) < 0)
+		return 2;
+	if (strcmp(argv[1], "load") == 0)
+		return run_load(argv[2], number);
+	return run_show(argv[2], number);
+}
