@@ -11,6 +11,7 @@
 #define STRATEGIES(X)                                                                                                  \
 	X(core_configmaps)                                                                                             \
 	X(core_namespaces)                                                                                             \
+	X(core_pods)                                                                                                   \
 	X(core_secrets)                                                                                                \
 	X(core_serviceaccounts)                                                                                        \
 	X(rbac_clusterrolebindings)                                                                                    \
