@@ -298,7 +298,7 @@ static void test_crashes(void **state UNUSED)
 	for (uint64_t seed = first; seed < first + (one ? 1 : SEEDS); seed++) {
 		/* The seed of a failure is the last one named. */
 		if (seed % 500 == 0 || one)
-			print_message("seed %" PRIu64 "\n", seed);
+			print_message("# seed %" PRIu64 "\n", seed);
 		run_seed(seed, &twin);
 	}
 }
