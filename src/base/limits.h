@@ -16,12 +16,12 @@
 #define LIMIT_STORE_KEY		 1024	       /* a stored key, its topic too */
 #define LIMIT_STORE_HEADER	 (512 * KIB)   /* labels and selectable fields of a stored value */
 #define LIMIT_JSON_DEPTH	 1000	       /* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
-#define LIMIT_YAML_ALIASES	 1000	       /* nodes a document's aliases may add for each node written */
-#define LIMIT_PATCH_OPERATIONS	 10000	       /* of one JSON patch, upstream's MaxJSONPatchOperations */
-#define LIMIT_CONNECTIONS	 10000	       /* open connections of one server */
-#define LIMIT_HTTP2_STREAMS	 250	       /* concurrent streams of one connection, upstream's default */
-#define LIMIT_CONNECTION_BUFFER	 (1 * MIB)     /* bytes written and not yet taken by a peer */
-#define LIMIT_WATCH_EVENTS	 1000 /* events queued for a watcher; what is beyond it reads from the history */
+#define LIMIT_YAML_ALIASES	 99	   /* nodes a document's aliases may add for each node written, as upstream */
+#define LIMIT_PATCH_OPERATIONS	 10000	   /* of one JSON patch, upstream's MaxJSONPatchOperations */
+#define LIMIT_CONNECTIONS	 10000	   /* open connections of one server */
+#define LIMIT_HTTP2_STREAMS	 250	   /* concurrent streams of one connection, upstream's default */
+#define LIMIT_CONNECTION_BUFFER	 (1 * MIB) /* bytes written and not yet taken by a peer */
+#define LIMIT_WATCH_EVENTS	 1000	   /* events queued for a watcher; what is beyond it reads from the history */
 #define LIMIT_RELAY_BUFFER	 (256 * KIB)
 #define LIMIT_LOG_LINE		 (16 * KIB)
 #define LIMIT_HANDLER_THREADS	 600	 /* requests that may block at the same time; upstream's 400 + 200 in flight */

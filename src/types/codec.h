@@ -19,7 +19,11 @@
 #include "codec/value.h"
 #include "types/schema.h"
 
-/* What strict decoding found: messages in upstream's words, `unknown field "spec.foo"`, `duplicate field "data.a"`. */
+/*
+ * What strict decoding found: messages in upstream's words, `unknown field "spec.foo"`, `duplicate field "data.a"`. All
+ * keys that a YAML document repeats are one message of several lines, the first:
+ * "yaml: unmarshal errors:\n  line 6: key \"k\" already set in map".
+ */
 struct decode_report {
 	struct arena *arena; /* where the messages live */
 	VEC_OF(struct str) problems;

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/yaml.h"
 #include "types/codec.h"
 #include "vectors.h"
 
@@ -86,6 +87,27 @@ static void test_from_proto(void **state UNUSED)
 	}
 }
 
+static void test_yaml(void **state UNUSED)
+{
+	for (size_t i = 0; i < vectors.list.len; i++) {
+		const struct vector *vector = &vectors.list.items[i];
+		struct arena cleanup_arena arena = {0};
+		struct decode_report report = {.arena = &arena};
+		struct buf cleanup_buf out;
+		struct error err = {0};
+		void *data;
+
+		if (decode_yaml(vector->schema, vector->yaml, &arena, &report, &data, &err) < 0)
+			fail_msg("%s: %s", vector->name.data, err.message);
+		assert_int_equal(report.problems.len, 0);
+		assert_json(vector, data);
+		buf_init(&out, LIMIT_OBJECT);
+		yaml_write(encode_value(vector->schema, data, ENCODE_KIND, &arena), &out);
+		if (!str_eq(buf_view(&out), vector->yaml))
+			fail_msg("%s: %s", vector->name.data, out.data);
+	}
+}
+
 static int load(void **state UNUSED)
 {
 	vectors = vectors_load(&vector_arena);
@@ -103,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_from_json),
 		cmocka_unit_test(test_from_proto),
+		cmocka_unit_test(test_yaml),
 	};
 
 	return cmocka_run_group_tests(tests, load, unload);
