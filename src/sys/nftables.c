@@ -210,7 +210,6 @@ int nft_set_read(struct nft *nft, const struct nft_set *set,
 	return result < 0 ? error_set_errno(err, -result, "read nftables set %s", set->name) : 0;
 }
 
-/* Chains with rules come from the dump of rules, those without from the dump of chains. */
 struct chain_reader {
 	const char *table;
 	char chain[NFT_NAME_SIZE];
@@ -254,7 +253,7 @@ static int take_chain(const struct nlmsghdr *message, void *data)
 	const struct nlattr *name = find(message, NFTA_CHAIN_NAME);
 	struct chain_names *list = data;
 
-	if (!attr_is(find(message, NFTA_CHAIN_TABLE), list->table) || find(message, NFTA_CHAIN_HOOK) || !name ||
+	if (!attr_is(find(message, NFTA_CHAIN_TABLE), list->table) || !name ||
 	    mnl_attr_get_payload_len(name) > NFT_NAME_SIZE)
 		return MNL_CB_OK;
 	if (list->len == list->cap) {

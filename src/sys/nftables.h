@@ -97,7 +97,7 @@ int nft_batch_commit(struct nft *nft, struct nft_batch *batch, struct error *err
  * beginning, after a call with a NULL element. */
 int nft_set_read(struct nft *nft, const struct nft_set *set,
 		 void (*each)(void *data, const struct nft_element *element), void *data, struct error *err) MUST_CHECK;
-/* Calls @each with chain and number of its rules for every regular chain of the table, in no order. */
+/* Calls @each with chain and number of its rules for every chain of the table, in no order. */
 int nft_table_read_chains(struct nft *nft, uint8_t family, const char *table,
 			  void (*each)(void *data, const char *chain, unsigned rules), void *data,
 			  struct error *err) MUST_CHECK;
@@ -109,7 +109,7 @@ int nft_table_delete(struct nft *nft, uint8_t family, const char *table, struct 
 /*
  * A descriptor that becomes readable when any table of the calling thread's namespace was changed by anyone, so that a
  * flush by somebody else is healed without polling.  nft_watch_drain() empties it and says whether there was a change
- * by another process than this one.
+ * by another thread than the calling one (the `nft` program that nft_load() ran is another).
  */
 int nft_watch_open(struct error *err) MUST_CHECK;
 bool nft_watch_drain(int fd);

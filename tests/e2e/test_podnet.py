@@ -3,48 +3,17 @@ import os
 
 import pytest
 
-from lib import proc, wait
-from lib.netdriver import Driver, DriverError, Pod
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-CLUSTER = '10.244.0.0/16,fd44::/48'
-CIDRS = ['10.244.1.0/24,fd44:0:0:1::/64', '10.244.2.0/24,fd44:0:0:2::/64']
-
-
-def serve(place, name, *ports):
-    process = place.start('/usr/bin/python3', HERE + '/echo.py', name, *ports, name='echo-' + name)
-    wait.until(lambda: 'ready' in open(process.output, encoding='utf-8').read(), 'echo server %s listens' % name)
-    return process
-
-
-def ask(place, kind, address, port, count=1, source=0):
-    lines = place.run('/usr/bin/python3', HERE + '/ask.py', kind, address, port, count, source).out.splitlines()
-    return lines[0] if count == 1 else lines
-
-
-def state(test_id, number):
-    return test_id.path + '/podnet%d' % number
-
-
-def open_node(driver, test_id, number):
-    driver('podnet-open', 'node%d' % number, state(test_id, number), CIDRS[number - 1], CLUSTER)
+from lib import proc
+from lib.netdriver import CIDRS, Driver, DriverError, Pod, ask, open_node, open_nodes, serve, state
 
 
 @pytest.fixture
 def nodes(test_id, two_hosts):
     """A pod network on each of two hosts, with routes."""
-    drivers = [Driver(host) for host in two_hosts.hosts]
-    try:
-        for host in two_hosts.hosts:               # a router asks for neighbours from its link-local address
-            wait.until(lambda h=host: 'tentative' not in h.run('ip', '-6', 'addr').out, 'the host has a link-local address')
-        for number, driver in enumerate(drivers, 1):
-            open_node(driver, test_id, number)
-        for driver in drivers:
-            driver('routes', *['node%d=%s=%s,%s' % (n, CIDRS[n - 1], two_hosts[n].address, two_hosts[n].address6) for n in (1, 2)])
-        yield drivers
-    finally:
-        for driver in drivers:
-            driver.close()
+    drivers = open_nodes(test_id, two_hosts)
+    yield drivers
+    for driver in drivers:
+        driver.close()
 
 
 def test_pods_reach_each_other(test_id, two_hosts, nodes):
@@ -63,8 +32,7 @@ def test_pods_reach_each_other(test_id, two_hosts, nodes):
 
 def test_masquerade_outside_the_cluster(test_id, two_hosts, nodes):
     with Pod(test_id, nodes[0], 'a') as a:
-        with two_hosts[2].start('/usr/bin/python3', HERE + '/echo.py', 'host', 'tcp:81') as server:
-            wait.until(lambda: 'ready' in open(server.output, encoding='utf-8').read(), 'the host listens')
+        with serve(two_hosts[2], 'host', 'tcp:81'):
             assert ask(a, 'tcp', two_hosts[2].address, 81) == 'host ' + two_hosts[1].address
             assert ask(a, 'tcp', two_hosts[2].address6, 81) == 'host ' + two_hosts[1].address6
 

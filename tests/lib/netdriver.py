@@ -6,6 +6,10 @@ import subprocess
 from lib import proc, wait
 from lib.cluster import ROOT
 
+E2E = os.path.join(ROOT, 'tests', 'e2e')
+CLUSTER = '10.244.0.0/16,fd44::/48'
+CIDRS = ['10.244.1.0/24,fd44:0:0:1::/64', '10.244.2.0/24,fd44:0:0:2::/64']      # of the first host and the second
+
 
 def built(path):
     """A test program in the build folder."""
@@ -88,3 +92,41 @@ class Pod:
             process.close()
         self.processes = []
         proc.run(['ip', 'netns', 'del', self.netns], check=False)
+
+
+def serve(place, name, *ports):
+    """An echo server in a pod or on a host; it says its name and who asks."""
+    process = place.start('/usr/bin/python3', E2E + '/echo.py', name, *ports, name='echo-' + name)
+    wait.until(lambda: 'ready' in open(process.output, encoding='utf-8').read(), 'echo server %s listens' % name)
+    return process
+
+
+def ask(place, kind, address, port, count=1, source=0):
+    """What an echo server answers, or the name of the error; a list when asked more than once."""
+    lines = place.run('/usr/bin/python3', E2E + '/ask.py', kind, address, port, count, source).out.splitlines()
+    return lines[0] if count == 1 else lines
+
+
+def state(test_id, number):
+    return test_id.path + '/podnet%d' % number
+
+
+def open_node(driver, test_id, number):
+    driver('podnet-open', 'node%d' % number, state(test_id, number), CIDRS[number - 1], CLUSTER)
+
+
+def open_nodes(test_id, network):
+    """A driver with an open pod network on each of two hosts, and the routes between them."""
+    drivers = [Driver(host) for host in network.hosts]
+    try:
+        for host in network.hosts:                 # a router asks for neighbours from its link-local address
+            wait.until(lambda h=host: 'tentative' not in h.run('ip', '-6', 'addr').out, 'the host has a link-local address')
+        for number, driver in enumerate(drivers, 1):
+            open_node(driver, test_id, number)
+        for driver in drivers:
+            driver('routes', *['node%d=%s=%s,%s' % (n, CIDRS[n - 1], network[n].address, network[n].address6) for n in (1, 2)])
+    except BaseException:
+        for driver in drivers:
+            driver.close()
+        raise
+    return drivers
