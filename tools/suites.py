@@ -143,7 +143,7 @@ def pytest(suite, result, folder, env=None, workers=4):
     if os.path.exists(report):
         os.unlink(report)
     parallel = subprocess.run([PYTHON, '-c', 'import xdist'], check=False, capture_output=True).returncode == 0
-    spread = ['-n', str(workers), '--dist', 'load'] if parallel and workers > 1 else []
+    spread = ['-n', str(workers), '--dist', 'loadfile'] if parallel and workers > 1 else []
     status = suite.run(['setarch', '-R', PYTHON, '-m', 'pytest', '-q', '--junitxml', report] + spread + [folder], env)
     if status == 5:
         raise Failure('%s holds no tests' % folder)
