@@ -195,8 +195,9 @@ int main(int argc, char **argv)
 	sigset_t set;
 	int listen_fd, signal_fd;
 
+	/* Without what runs at an exit: a sanitizer's would start threads, which a new pid namespace forbids. */
 	if (argc == 3 && strcmp(argv[1], "pause") == 0)
-		return start_pause(argv[2]);
+		_exit(start_pause(argv[2]));
 	if (argc != 2) {
 		fprintf(stderr, "usage: wherry-shim FOLDER\n");
 		return 2;
