@@ -214,7 +214,8 @@ static void enter_state(struct conn *conn, enum state state)
 	conn->state = state;
 	if (state == STATE_OPEN) {
 		conn->ssl_wants_write = false;
-		do_later(conn, LATER_ESTABLISHED | LATER_FLUSH);
+		/* With the handshake's last bytes TLS may have read what comes after them. */
+		do_later(conn, LATER_ESTABLISHED | LATER_FLUSH | LATER_READ);
 	}
 	update_watch(conn);
 }

@@ -46,6 +46,34 @@ struct http_headers http_headers_dup(struct http_headers headers, struct arena *
 	return (struct http_headers){items, headers.len};
 }
 
+void http_header_write(struct buf *out, struct str name, struct str value)
+{
+	bool up = true;
+	char *at = buf_reserve(out, name.len + value.len + 4);
+
+	if (!at)
+		return;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.data[i];
+
+		at[i] = up && c >= 'a' && c <= 'z' ? (char)(c - 0x20) : c;
+		up = c == '-';
+	}
+	at += name.len;
+	*at++ = ':';
+	*at++ = ' ';
+	if (value.len)
+		memcpy(at, value.data, value.len);
+	/* No value ends a line, whatever it holds: what follows would be a header of its own. */
+	for (size_t i = 0; i < value.len; i++)
+		if (at[i] == '\r' || at[i] == '\n' || at[i] == '\0')
+			at[i] = ' ';
+	at += value.len;
+	*at++ = '\r';
+	*at++ = '\n';
+	buf_advance(out, name.len + value.len + 4);
+}
+
 void payload_release(struct payload *payload)
 {
 	void (*release)(void *data) = payload->release;

@@ -8,6 +8,7 @@
 #define WHERRY_NET_HTTP_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum http_version { HTTP_VERSION_1_0, HTTP_VERSION_1_1, HTTP_VERSION_2 };
 
@@ -28,6 +29,12 @@ struct str http_headers_get(struct http_headers headers, struct str name);
 bool http_headers_has_token(struct http_headers headers, struct str name, struct str token);
 /* A copy of all names (folded to lower case) and values. */
 struct http_headers http_headers_dup(struct http_headers headers, struct arena *arena);
+
+/*
+ * Appends "Content-Type: value" and the line's end; "content-type" is written as people expect to see it in HTTP/1.1,
+ * and a value cannot end its line.
+ */
+void http_header_write(struct buf *out, struct str name, struct str value);
 
 /*
  * Bytes lent to whoever sends them: @release(@data) is called once, on the sender's loop thread, when they are no

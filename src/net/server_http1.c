@@ -305,35 +305,6 @@ static void http1_readable(struct server_conn *conn)
 
 /* --- writing --- */
 
-/* "content-type" as "Content-Type", which is what people expect to see in HTTP/1.1. */
-static void put_header(struct buf *out, struct str name, struct str value)
-{
-	bool up = true;
-	char *at = buf_reserve(out, name.len + value.len + 4);
-
-	if (!at)
-		return;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.data[i];
-
-		at[i] = up && c >= 'a' && c <= 'z' ? (char)(c - 0x20) : c;
-		up = c == '-';
-	}
-	at += name.len;
-	*at++ = ':';
-	*at++ = ' ';
-	if (value.len)
-		memcpy(at, value.data, value.len);
-	/* No value ends a line, whatever it holds: what follows would be a header of its own. */
-	for (size_t i = 0; i < value.len; i++)
-		if (at[i] == '\r' || at[i] == '\n' || at[i] == '\0')
-			at[i] = ' ';
-	at += value.len;
-	*at++ = '\r';
-	*at++ = '\n';
-	buf_advance(out, name.len + value.len + 4);
-}
-
 static void send_head(struct exchange *exchange, const struct http_response *response, bool whole)
 {
 	bool bodiless = response->status < 200 || response->status == 204 || response->status == 304;
@@ -344,23 +315,23 @@ static void send_head(struct exchange *exchange, const struct http_response *res
 	buf_init(&head, LIMIT_REQUEST_HEADERS);
 	buf_printf(&head, "HTTP/1.1 %d %s\r\n", response->status, http_status_text(response->status));
 	for (size_t i = 0; i < response->headers.len; i++)
-		put_header(&head, response->headers.items[i].name, response->headers.items[i].value);
-	put_header(&head, STR("date"), str_from(home_date(conn->home)));
+		http_header_write(&head, response->headers.items[i].name, response->headers.items[i].value);
+	http_header_write(&head, STR("date"), str_from(home_date(conn->home)));
 	if (whole && !bodiless) {
 		snprintf(number, sizeof(number), "%zu", response->body.bytes.len);
-		put_header(&head, STR("content-length"), str_from(number));
+		http_header_write(&head, STR("content-length"), str_from(number));
 	} else if (!whole && !bodiless && exchange->request.version == HTTP_VERSION_1_1) {
 		exchange->chunked = true;
-		put_header(&head, STR("transfer-encoding"), STR("chunked"));
+		http_header_write(&head, STR("transfer-encoding"), STR("chunked"));
 	} else if (!whole && !bodiless) {
 		/* HTTP/1.0: the end of the connection is the end of the body. */
 		exchange->keep_alive = false;
 	}
 	exchange->keep_alive &= !conn->shut;
 	if (!exchange->keep_alive)
-		put_header(&head, STR("connection"), STR("close"));
+		http_header_write(&head, STR("connection"), STR("close"));
 	else if (exchange->request.version == HTTP_VERSION_1_0)
-		put_header(&head, STR("connection"), STR("keep-alive"));
+		http_header_write(&head, STR("connection"), STR("keep-alive"));
 	buf_c(&head, "\r\n");
 	exchange->head |= bodiless;
 	atomic_fetch_add_explicit(&exchange->home->sent, head.len, memory_order_relaxed);
@@ -485,7 +456,7 @@ struct conn *http1_take_conn(struct exchange *exchange, struct http_headers head
 	buf_init(&head, LIMIT_REQUEST_HEADERS);
 	buf_c(&head, "HTTP/1.1 101 Switching Protocols\r\n");
 	for (size_t i = 0; i < headers.len; i++)
-		put_header(&head, headers.items[i].name, headers.items[i].value);
+		http_header_write(&head, headers.items[i].name, headers.items[i].value);
 	buf_c(&head, "Connection: Upgrade\r\n\r\n");
 	conn_queue(socket, buf_view(&head));
 	buf_release(&head);
