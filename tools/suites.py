@@ -220,7 +220,7 @@ def suites_of(names):
     unknown = [name for name in chosen if name not in SUITES]
     if unknown or not chosen:
         sys.exit('test: unknown suite %s; there are %s, and the lists commit and nightly' % (' '.join(unknown), ' '.join(SUITES)))
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 def run_suite(name):
