@@ -40,7 +40,7 @@ struct builtin_config {
 	struct str shim_path;	/* "": wherry-shim beside this program */
 	struct str oci_runtime; /* path; "": crun, else runc, from PATH */
 	struct str version;
-	/* How registries are reached (registry.h), in the machine's own network; NULL: pulls fail. */
+	/* How registries are reached (registry_http.h), from the machine's own network; NULL: pulls fail. */
 	struct registry_transport *registry;
 	const struct runtime_network_ops *network; /* NULL: pods have a loopback and nothing else */
 	void *network_data;

@@ -99,7 +99,7 @@ int image_store_hold(struct image_store *store, int *ret_fd, struct error *err) 
 int image_import(struct image_store *store, int fd, struct str name, struct arena *arena,
 		 struct runtime_strs *ret_names, struct error *err) MUST_CHECK;
 
-/* `wherry image import|ls|rm`: argv[0] is "image"; returns the exit code.  Prints to standard output and error. */
+/* `wherry image import|pull|ls|rm`: argv[0] is "image"; returns the exit code.  Prints to standard output and error. */
 int image_command(int argc, char **argv);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * `wherry image import FILE... | ls | rm NAME...`: images of this node's store, without the node having to run.
+ * `wherry image import FILE... | pull NAME... | ls | rm NAME...`: images of this node's store, without the node having
+ *to run.
  *
  *	--data-dir DIR		the node's data folder (DIR/agent/images); default /var/lib/wherry
  *	--name NAME		import: the image's name, in place of those in the archive
@@ -8,6 +9,7 @@
 #include <stdio.h>
 
 #include "runtime/image.h"
+#include "runtime/registry_http.h"
 
 #define DEFAULT_DATA_DIR "/var/lib/wherry"
 
@@ -49,6 +51,33 @@ static int run_import(struct command *command, struct error *err)
 
 	for (size_t i = 1; i < command->args.len && r == 0; i++)
 		r = import_one(command, command->args.items[i], err);
+	return r;
+}
+
+static int pull_one(struct command *command, struct registry_transport *registry, struct str text, struct error *err)
+{
+	struct image_name name;
+	struct str id;
+	int r = image_name_parse(text, &command->arena, &name, err);
+
+	if (r < 0)
+		return error_wrap(err, "failed to parse image name \"" STR_FMT "\"", STR_ARG(text));
+	r = registry_pull(command->store, registry, &name, NULL, &command->arena, &id, err);
+	if (r == 0)
+		printf("pulled " STR_FMT "\n", STR_ARG(image_name_format(&name, &command->arena)));
+	return r;
+}
+
+static int run_pull(struct command *command, struct error *err)
+{
+	struct registry_transport *registry;
+	int r = registry_http_new(-1, STR_EMPTY, &registry, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 1; i < command->args.len && r == 0; i++)
+		r = pull_one(command, registry, command->args.items[i], err);
+	registry_http_free(registry);
 	return r;
 }
 
@@ -111,7 +140,7 @@ static const struct {
 	const char *name;
 	size_t min_args;
 	int (*run)(struct command *command, struct error *err);
-} verbs[] = {{"import", 2, run_import}, {"ls", 1, run_ls}, {"rm", 2, run_rm}};
+} verbs[] = {{"import", 2, run_import}, {"pull", 2, run_pull}, {"ls", 1, run_ls}, {"rm", 2, run_rm}};
 
 /* "--name VALUE" or "--name=VALUE" at argv[*i]. */
 static bool take_option(int argc, char **argv, int *i, const char *option, struct str *ret)

@@ -20,6 +20,7 @@
 #include "runtime/image.h"
 #include "runtime/json_writer.h"
 #include "runtime/record.h"
+#include "runtime/registry_http.h"
 #include "sys/thread.h"
 
 static struct runtime *rt;
@@ -468,8 +469,9 @@ int main(int argc, char **argv)
 	config.shim_path = str_from(argv[4]);
 	signal(SIGPIPE, SIG_IGN);
 	buf_init(&events, 16 * MIB);
-	if (builtin_enter_mount_namespace(config.run_dir, &err) < 0 || builtin_runtime_new(&config, &rt, &err) < 0 ||
-	    image_store_open(config.data_dir, &images, &err) < 0) {
+	if (builtin_enter_mount_namespace(config.run_dir, &err) < 0 ||
+	    registry_http_new(-1, STR_EMPTY, &config.registry, &err) < 0 ||
+	    builtin_runtime_new(&config, &rt, &err) < 0 || image_store_open(config.data_dir, &images, &err) < 0) {
 		printf("{\"ok\":false,\"error\":\"%s\"}\n", err.message);
 		return 1;
 	}
@@ -479,6 +481,7 @@ int main(int argc, char **argv)
 		serve((struct str){line, (size_t)n});
 	free(line);
 	rt->ops->free(rt);
+	registry_http_free(config.registry);
 	image_store_free(images);
 	buf_release(&events);
 	return 0;
