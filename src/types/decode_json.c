@@ -561,13 +561,16 @@ static int read_word(struct decoder *d, yyjson_val *node, const char *name, stru
 }
 
 /* Finds kind and apiVersion, asks the caller whether to go on. */
-static int identify(struct decoder *d, yyjson_val *root)
+static int identify(struct decoder *d, const struct schema *schema, yyjson_val *root)
 {
 	size_t i, max;
 	yyjson_val *key, *item;
 	int rc = 0;
 
 	d->report->api_version = d->report->kind = STR_EMPTY;
+	d->report->identified = !(schema->flags & SCHEMA_TOP_LEVEL);
+	if (d->report->identified) /* a part: what it calls kind is its own business */
+		return 0;
 	if (!yyjson_is_obj(root) && !yyjson_is_null(root))
 		return error_set(d->err, ERR_BAD_REQUEST,
 				 "json: cannot unmarshal %s into Go value of type struct { APIVersion string "
@@ -598,7 +601,7 @@ int decode_json(const struct schema *schema, struct str json, struct arena *aren
 	int rc = json_doc_read(json, arena, &scratch, &root, err);
 
 	if (rc == 0 && report_)
-		rc = identify(&d, root);
+		rc = identify(&d, schema, root);
 	if (rc < 0)
 		return rc;
 	data = arena_zalloc(arena, schema->size);

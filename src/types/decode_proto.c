@@ -275,25 +275,82 @@ static size_t count_packed(const struct schema_field *field, struct bytes bytes)
 	return count;
 }
 
-/* How many values of a repeated field there are from here on in the message; malformed input just ends the count. */
+/* A varint, and the bytes after one, without a word about what is wrong: that is told when they are really read. */
+static bool pass_varint(struct proto_reader *r, uint64_t *ret)
+{
+	*ret = 0;
+	for (unsigned shift = 0; shift < 64 && r->at < r->end; shift += 7) {
+		*ret |= (uint64_t)(*r->at & 0x7f) << shift;
+		if (*r->at++ < 0x80)
+			return true;
+	}
+	return false;
+}
+
+static bool pass_bytes(struct proto_reader *r, struct bytes *ret)
+{
+	uint64_t len;
+
+	if (!pass_varint(r, &len) || len > (uint64_t)(r->end - r->at))
+		return false;
+	*ret = (struct bytes){r->at, (size_t)len};
+	r->at += len;
+	return true;
+}
+
+static bool pass_value(struct proto_reader *r, unsigned wire)
+{
+	struct bytes bytes;
+	uint64_t number;
+	size_t groups = 0;
+
+	for (;;) {
+		ptrdiff_t fixed = wire == PROTO_FIXED64 ? 8 : 4;
+
+		if (wire == PROTO_GROUP) {
+			groups++;
+		} else if (wire == PROTO_END) {
+			if (!groups--)
+				return false;
+		} else if (wire == PROTO_BYTES) {
+			if (!pass_bytes(r, &bytes))
+				return false;
+		} else if (wire == PROTO_VARINT) {
+			if (!pass_varint(r, &number))
+				return false;
+		} else {
+			if ((wire != PROTO_FIXED64 && wire != PROTO_FIXED32) || r->end - r->at < fixed)
+				return false;
+			r->at += fixed;
+		}
+		if (!groups)
+			return true;
+		if (!pass_varint(r, &number))
+			return false;
+		wire = number & 7;
+	}
+}
+
+/*
+ * How many values of a repeated field there are from here on in the message.  The list's memory is sized by this, so it
+ * must see every value that reading will see: it passes over exactly what read_tag(), proto_skip() and the readers do,
+ * and ends early only where they fail.
+ */
 static size_t count_values(struct proto_reader r, const struct schema_field *field, uint32_t number)
 {
 	bool packable = field->shape == SHAPE_LIST && wire_of(field) != PROTO_BYTES;
-	struct error err = {0};
 	struct bytes bytes;
 	size_t count = 0;
 	uint64_t tag;
 
-	while (!proto_done(&r)) {
-		if (proto_read_varint(&r, &tag, &err) < 0)
-			break;
-		if (tag >> 3 == number && packable && (tag & 7) == PROTO_BYTES) {
-			if (proto_read_bytes(&r, &bytes, &err) < 0)
+	while (!proto_done(&r) && pass_varint(&r, &tag)) {
+		if ((uint32_t)(tag >> 3) == number && packable && (tag & 7) == PROTO_BYTES) {
+			if (!pass_bytes(&r, &bytes))
 				break;
 			count += count_packed(field, bytes);
 		} else {
-			count += tag >> 3 == number;
-			if (proto_skip(&r, tag & 7, &err) < 0)
+			count += (uint32_t)(tag >> 3) == number;
+			if (!pass_value(&r, tag & 7))
 				break;
 		}
 	}

@@ -162,6 +162,22 @@ static void test_contents(void **state UNUSED)
 	arena_release(&d.arena);
 }
 
+static void test_raw(void **state UNUSED)
+{
+	static const char text[] = "{\"data\":{\"b\":[1.50,1e400,12345678901234567890],\"a\":\"<\"},\"revision\":1}";
+	struct decoded d;
+	struct buf cleanup_buf out;
+
+	decode(&d, &schema_apps_v1_controller_revision, text);
+	assert_int_equal(d.rc, 0);
+	buf_init(&out, 10000);
+	encode_json(&schema_apps_v1_controller_revision, d.data, 0, &out);
+	assert_string_equal(out.data,
+			    "{\"metadata\":{},\"data\":{\"b\":[1.50,1e400,12345678901234567890],\"a\":\"\\u003c\"},"
+			    "\"revision\":1}");
+	arena_release(&d.arena);
+}
+
 static int refuse(const struct decode_report *report, struct error *err)
 {
 	return error_set(err, ERR_NOT_FOUND, "no " STR_FMT, STR_ARG(report->kind));
@@ -214,7 +230,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_problems), cmocka_unit_test(test_contents),
-		cmocka_unit_test(test_check),	    cmocka_unit_test(test_budget),   cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_raw),	    cmocka_unit_test(test_check),    cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_flags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
