@@ -55,13 +55,20 @@ struct conn {
 	size_t pending;
 	char *unread; /* given back by conn_unread() */
 	size_t unread_len, unread_at;
-	struct error *why;	    /* of BROKEN */
-	struct loop_timer *closing; /* conn_free_drained(): its deadline */
+	struct error *why;	 /* of BROKEN */
+	struct closing *closing; /* after conn_free_drained() */
 	int fd;
 	enum state state;
 	unsigned later;
 	unsigned short entered;
 	bool server, paused, blocked, dead, shutdown_wanted, shutdown_done, ssl_failed, peer_read, ssl_wants_write;
+};
+
+/* What ends a connection nobody owns any more: its deadline, or the loop's own end. */
+struct closing {
+	struct loop_timer timer;
+	struct loop_exit exit;
+	struct conn *conn;
 };
 
 static void fail(struct conn *conn, enum error_code code, const char *what, const char *detail);
@@ -540,7 +547,8 @@ struct conn *conn_free(struct conn *conn)
 	free(conn->unread);
 	conn->unread = NULL;
 	if (conn->closing) {
-		loop_timer_stop(conn->closing);
+		loop_timer_stop(&conn->closing->timer);
+		loop_exit_remove(&conn->closing->exit);
 		free(conn->closing);
 		conn->closing = NULL;
 	}
@@ -582,14 +590,14 @@ static void closing_broken(struct conn *conn, void *owner UNUSED, const struct e
 	conn_free(conn);
 }
 
-struct closing_timer {
-	struct loop_timer timer; /* first: conn->closing is freed as a timer */
-	struct conn *conn;
-};
-
 static void closing_timeout(struct loop_timer *timer)
 {
-	conn_free(CONTAINER_OF(timer, struct closing_timer, timer)->conn);
+	conn_free(CONTAINER_OF(timer, struct closing, timer)->conn);
+}
+
+static void closing_loop_ends(struct loop_exit *exit)
+{
+	conn_free(CONTAINER_OF(exit, struct closing, exit)->conn);
 }
 
 void conn_free_drained(struct conn *conn, int64_t timeout)
@@ -599,18 +607,20 @@ void conn_free_drained(struct conn *conn, int64_t timeout)
 		.drained = closing_drained,
 		.broken = closing_broken,
 	};
-	struct closing_timer *closing;
+	struct closing *closing;
 
 	if (conn->state == STATE_BROKEN || conn->state < STATE_OPEN) {
 		conn_free(conn);
 		return;
 	}
-	closing = XNEW(struct closing_timer);
+	closing = XNEW(struct closing);
 	closing->conn = conn;
 	conn_set_owner(conn, &ops, NULL);
 	loop_timer_init(&closing->timer, conn->loop, closing_timeout);
 	loop_timer_start(&closing->timer, timeout, 0);
-	conn->closing = &closing->timer;
+	closing->exit.run = closing_loop_ends;
+	loop_exit_add(conn->loop, &closing->exit);
+	conn->closing = closing;
 	conn->shutdown_wanted = true;
 	conn_resume(conn);
 	do_later(conn, LATER_FLUSH);

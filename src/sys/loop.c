@@ -26,6 +26,7 @@ struct loop {
 	uv_idle_t idle;
 	struct heap timers;
 	struct list deferred;
+	struct list exits;
 	pthread_mutex_t lock; /* guards posted and stopping */
 	struct list posted;
 	bool stopping;
@@ -172,6 +173,7 @@ struct loop *loop_new(void)
 
 	heap_init(&loop->timers, timer_before);
 	list_init(&loop->deferred);
+	list_init(&loop->exits);
 	list_init(&loop->posted);
 	pthread_mutex_init(&loop->lock, NULL);
 	failed |= uv_loop_init(&loop->uv);
@@ -217,6 +219,12 @@ struct loop *loop_free(struct loop *loop)
 		pthread_mutex_lock(&loop->lock);
 		more = !list_empty(&loop->posted);
 		pthread_mutex_unlock(&loop->lock);
+	}
+	while (!list_empty(&loop->exits)) {
+		struct loop_exit *exit = LIST_FIRST(&loop->exits, struct loop_exit, link);
+
+		list_remove(&exit->link);
+		exit->run(exit);
 	}
 	uv_walk(&loop->uv, close_rest, loop);
 	while (uv_loop_close(&loop->uv) == UV_EBUSY)
@@ -332,6 +340,16 @@ void loop_defer_cancel(struct loop_defer *defer)
 {
 	if (defer->loop)
 		list_remove(&defer->link);
+}
+
+void loop_exit_add(struct loop *loop, struct loop_exit *exit)
+{
+	list_append(&loop->exits, &exit->link);
+}
+
+void loop_exit_remove(struct loop_exit *exit)
+{
+	list_remove(&exit->link);
 }
 
 static int to_uv(unsigned events)

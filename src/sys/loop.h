@@ -85,6 +85,15 @@ void loop_defer(struct loop_defer *defer);
 /* Harmless when it is not waiting, and on a zeroed struct. */
 void loop_defer_cancel(struct loop_defer *defer);
 
+/* A call in loop_free(), before anything is closed: for what belongs to nobody but the loop. */
+struct loop_exit {
+	struct list link;
+	void (*run)(struct loop_exit *exit);
+};
+void loop_exit_add(struct loop *loop, struct loop_exit *exit);
+/* Once it has been added; a second time is harmless. */
+void loop_exit_remove(struct loop_exit *exit);
+
 /* Descriptors. */
 enum loop_events {
 	LOOP_READ = 1,

@@ -134,8 +134,9 @@ static int tear_down(void **state)
 {
 	struct site *site = *state;
 
-	http_server_free(site->server);
+	/* Workers first: they may use what is the server's. */
 	worker_pool_free(site->pool);
+	http_server_free(site->server);
 	http_stream_unref(site->stream);
 	free(site);
 	return 0;
