@@ -470,6 +470,7 @@ int builtin_stop_container(struct runtime *rt, struct str id, int64_t timeout_s,
 {
 	struct builtin *b = builtin_of(rt);
 	struct container *container;
+	bool running = false;
 	int r = 0;
 
 	mutex_lock(&b->lock);
@@ -477,12 +478,14 @@ int builtin_stop_container(struct runtime *rt, struct str id, int64_t timeout_s,
 	while ((container = container_get(b, id)) && container->busy &&
 	       container->record.state == RUNTIME_CONTAINER_CREATED)
 		cond_wait(&b->changed, &b->lock);
-	if (container)
+	if (container) {
 		container->refs++;
+		running = container->record.state == RUNTIME_CONTAINER_RUNNING;
+	}
 	mutex_unlock(&b->lock);
 	if (!container)
 		return 0;
-	if (container->record.state == RUNTIME_CONTAINER_RUNNING)
+	if (running)
 		r = stop(b, container, timeout_s, err);
 	MUTEX_GUARD(&b->lock);
 	container_unref(container);
@@ -570,16 +573,19 @@ int builtin_reopen_container_log(struct runtime *rt, struct str id, struct error
 	struct builtin *b = builtin_of(rt);
 	cleanup_shim_call struct shim_call *call = shim_call_new(SHIM_REOPEN_LOG);
 	struct container *container;
+	bool running = false;
 	int r;
 
 	mutex_lock(&b->lock);
 	container = container_get(b, id);
-	if (container)
+	if (container) {
 		container->refs++;
+		running = container->record.state == RUNTIME_CONTAINER_RUNNING;
+	}
 	mutex_unlock(&b->lock);
 	if (!container)
 		return not_found(id, err);
-	if (container->record.state != RUNTIME_CONTAINER_RUNNING) {
+	if (!running) {
 		r = error_set(err, ERR_CONFLICT, "container is not running");
 	} else {
 		wire_put_str(&call->out, SHIM_TAG_CONTAINER, id);
