@@ -43,8 +43,15 @@ struct controller {
 	void (*free)(void *state);
 };
 
+/* The usual reconciler of a controller: the context's loop, pool, transport and recorder. */
+struct reconciler *controller_reconciler(struct controller_context *context, const struct reconciler_ops *ops,
+					 void *cookie);
+
 /* Every controller there is, in the order they are started. */
 #define CONTROLLERS(X)                                                                                                 \
+	X(namespace)                                                                                                   \
+	X(serviceaccount)                                                                                              \
+	X(root_ca)                                                                                                     \
 	X(garbage_collector)                                                                                           \
 	X(replicaset)                                                                                                  \
 	X(deployment)

@@ -192,12 +192,7 @@ static void *start(struct controller_context *context)
 	controller->sets_by_owner =
 		informer_set_index(context->informers, controller->replicasets, pod_control_index_owner);
 	controller->pods_by_owner = informer_set_index(context->informers, controller->pods, pod_control_index_owner);
-	controller->reconciler = reconciler_new(&(struct reconciler_config){.ops = &ops,
-									    .cookie = controller,
-									    .loop = context->loop,
-									    .pool = context->pool,
-									    .transport = context->transport,
-									    .recorder = context->recorder});
+	controller->reconciler = controller_reconciler(context, &ops, controller);
 	reconciler_add_source(controller->reconciler, controller->deployment_informer, NULL);
 	reconciler_add_source(controller->reconciler, controller->replicaset_informer, map_set);
 	reconciler_add_source(controller->reconciler, controller->pod_informer, map_pod);

@@ -232,12 +232,7 @@ static void *start(struct controller_context *context)
 						  .workers = 20};
 	struct garbage_collector *collector = XNEW(struct garbage_collector);
 
-	collector->reconciler = reconciler_new(&(struct reconciler_config){.ops = &ops,
-									   .cookie = collector,
-									   .loop = context->loop,
-									   .pool = context->pool,
-									   .transport = context->transport,
-									   .recorder = context->recorder});
+	collector->reconciler = controller_reconciler(context, &ops, collector);
 	watch_all(collector, context);
 	return collector;
 }

@@ -11,6 +11,17 @@
 #define WATCHER_USER	       "system:kube-controller-manager"
 #define SERVICE_ACCOUNT_PREFIX "system:serviceaccount:kube-system:"
 
+struct reconciler *controller_reconciler(struct controller_context *context, const struct reconciler_ops *ops,
+					 void *cookie)
+{
+	return reconciler_new(&(struct reconciler_config){.ops = ops,
+							  .cookie = cookie,
+							  .loop = context->loop,
+							  .pool = context->pool,
+							  .transport = context->transport,
+							  .recorder = context->recorder});
+}
+
 struct running {
 	const struct controller *controller;
 	struct controller_context context;

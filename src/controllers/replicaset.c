@@ -161,12 +161,7 @@ static void *start(struct controller_context *context)
 	controller->replicaset_informer = informer_set_get(context->informers, controller->replicasets);
 	controller->pod_informer = informer_set_get(context->informers, controller->pods);
 	controller->pods_by_owner = informer_set_index(context->informers, controller->pods, pod_control_index_owner);
-	controller->reconciler = reconciler_new(&(struct reconciler_config){.ops = &ops,
-									    .cookie = controller,
-									    .loop = context->loop,
-									    .pool = context->pool,
-									    .transport = context->transport,
-									    .recorder = context->recorder});
+	controller->reconciler = controller_reconciler(context, &ops, controller);
 	reconciler_add_source(controller->reconciler, controller->replicaset_informer, NULL);
 	reconciler_add_source(controller->reconciler, controller->pod_informer, map_pod);
 	return controller;
