@@ -54,7 +54,9 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(root_ca)                                                                                                     \
 	X(garbage_collector)                                                                                           \
 	X(replicaset)                                                                                                  \
-	X(deployment)
+	X(deployment)                                                                                                  \
+	X(endpoints)                                                                                                   \
+	X(endpointslice)
 
 #define X(name) extern const struct controller controller_##name;
 CONTROLLERS(X)
