@@ -111,9 +111,9 @@ struct field_value field_value_map(const struct str_map *map, struct arena *aren
 {
 	cleanup_buf struct buf out;
 
+	buf_init(&out, LIMIT_REQUEST_MEMORY);
 	if (!map->items)
 		return VALUE_NULL;
-	buf_init(&out, LIMIT_REQUEST_MEMORY);
 	buf_char(&out, '{');
 	SLICE_FOREACH (pair, *map) {
 		if (pair != map->items)
@@ -130,9 +130,9 @@ struct field_value field_value_list(const struct str_slice *list, struct arena *
 {
 	cleanup_buf struct buf out;
 
+	buf_init(&out, LIMIT_REQUEST_MEMORY);
 	if (!list->items)
 		return VALUE_NULL;
-	buf_init(&out, LIMIT_REQUEST_MEMORY);
 	buf_char(&out, '[');
 	SLICE_FOREACH (item, *list) {
 		if (item != list->items)

@@ -118,9 +118,9 @@ struct field_value field_value_struct(const struct schema *schema, const void *d
 {
 	cleanup_buf struct buf out;
 
+	buf_init(&out, LIMIT_OBJECT);
 	if (!data)
 		return VALUE_NULL;
-	buf_init(&out, LIMIT_OBJECT);
 	encode_json(schema, data, 0, &out);
 	return field_value_json(arena_str(arena, buf_view(&out)));
 }

@@ -9,11 +9,16 @@
 #include "apiserver/strategy.h"
 
 #define STRATEGIES(X)                                                                                                  \
+	X(apps_deployments)                                                                                            \
+	X(apps_replicasets)                                                                                            \
 	X(core_configmaps)                                                                                             \
+	X(core_endpoints)                                                                                              \
 	X(core_namespaces)                                                                                             \
+	X(core_nodes)                                                                                                  \
 	X(core_pods)                                                                                                   \
 	X(core_secrets)                                                                                                \
 	X(core_serviceaccounts)                                                                                        \
+	X(core_services)                                                                                               \
 	X(rbac_clusterrolebindings)                                                                                    \
 	X(rbac_clusterroles)                                                                                           \
 	X(rbac_rolebindings)                                                                                           \
