@@ -167,7 +167,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 static void http2_readable(struct server_conn *conn)
 {
 	uint8_t buffer[READ_SIZE];
-	ssize_t n = 0;
+	ssize_t n = -ERR_AGAIN;
 
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		/* A peer that sends and does not read gets no more answers to wait for. */
@@ -229,6 +229,9 @@ static int send_data(nghttp2_session *session UNUSED, nghttp2_frame *frame UNUSE
 	struct exchange *exchange = source->ptr;
 	struct server_conn *conn = data;
 
+	/* One call of nghttp2's makes frames as long as the windows allow. */
+	if (conn_pending(conn->conn) >= QUEUE_MOST)
+		return NGHTTP2_ERR_WOULDBLOCK;
 	conn_queue(conn->conn, (struct str){(const char *)header, 9});
 	exchange->pending -= length;
 	while (length) {

@@ -517,6 +517,26 @@ static void test_many_watches(void **state)
 	wait_count(&world->streams_closed, WATCHES);
 }
 
+/* More answers at once than a connection may hold, all whole in the end. */
+static void test_many_large(void **state)
+{
+	struct world *world = *state;
+	struct arena cleanup_arena arena = {0};
+	struct http_client *client = new_client(world, world->authority.ca_pem, STR_EMPTY, STR_EMPTY, false);
+	struct watch calls[WATCHES] = {0};
+
+	for (int i = 0; i < WATCHES; i++) {
+		calls[i].client = client;
+		calls[i].url = url_of(&arena, "https", world->server, "/large");
+		loop_post(world->loop, begin_watch, &calls[i]);
+	}
+	for (int i = 0; i < WATCHES; i++) {
+		wait_count(&calls[i].ended, 1);
+		assert_int_equal(atomic_load(&calls[i].bytes), 3000000);
+	}
+	free_client(world, client);
+}
+
 /* A paused reader holds the server back, on both framings, and others are not held up. */
 static void test_back_pressure(void **state)
 {
@@ -747,9 +767,9 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		CASE(test_versions),  CASE(test_body_too_large), CASE(test_identity),	  CASE(test_reload),
-		CASE(test_failures),  CASE(test_redirects),	 CASE(test_many_watches), CASE(test_back_pressure),
-		CASE(test_websocket), CASE(test_relay),
+		CASE(test_versions),   CASE(test_body_too_large), CASE(test_identity),	   CASE(test_reload),
+		CASE(test_failures),   CASE(test_redirects),	  CASE(test_many_watches), CASE(test_back_pressure),
+		CASE(test_many_large), CASE(test_websocket),	  CASE(test_relay),
 	};
 
 	return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
