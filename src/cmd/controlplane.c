@@ -11,6 +11,7 @@
 #include "apiserver/server.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cmd/components.h"
 #include "component/health.h"
 #include "component/metrics.h"
 #include "net/http_server.h"
@@ -30,6 +31,7 @@ struct controlplane {
 	struct apiserver *apiserver;
 	struct tls_context *tls;
 	struct http_server *http;
+	struct components *components;
 	struct ip_address advertise_address;
 };
 
@@ -206,6 +208,19 @@ static int write_kubeconfig(struct controlplane *plane, struct error *err)
 	return result < 0 ? error_set_errno(err, -result, "write " STR_FMT, STR_ARG(path)) : 0;
 }
 
+static int start_components(struct controlplane *plane, struct error *err)
+{
+	const struct components_config config = {
+		.server = plane->apiserver,
+		.cluster_ca = plane->keys->ca_pem,
+		.cluster_cidr = plane->config->cluster_cidr,
+		.no_scheduler = plane->config->disable_scheduler,
+		.no_controllers = plane->config->disable_controller_manager,
+	};
+
+	return components_start(&config, &plane->components, err);
+}
+
 static void stop(void *data, int signal UNUSED)
 {
 	struct controlplane *plane = data;
@@ -221,7 +236,7 @@ static int start(struct controlplane *plane, struct error *err)
 	plane->advertise_address = find_advertise_address(plane->config);
 	if (open_folder(server, &plane->server_dir, err) < 0 || open_folder(path, &plane->pki_dir, err) < 0 ||
 	    open_keys(plane, err) < 0 || open_store(plane, err) < 0 || make_apiserver(plane, err) < 0 ||
-	    serve(plane, err) < 0 || write_kubeconfig(plane, err) < 0)
+	    serve(plane, err) < 0 || write_kubeconfig(plane, err) < 0 || start_components(plane, err) < 0)
 		return -(int)err->code;
 	return 0;
 }
@@ -230,6 +245,7 @@ static void release(struct controlplane *plane)
 {
 	if (plane->apiserver)
 		atomic_store(&plane->apiserver->stopping, true);
+	components_stop(plane->components);
 	http_server_free(plane->http);
 	tls_context_unref(plane->tls);
 	apiserver_free(plane->apiserver);

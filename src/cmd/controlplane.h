@@ -17,6 +17,7 @@ struct controlplane_config {
 	uint16_t secure_port;
 	struct str write_kubeconfig; /* empty: not written */
 	struct ip_prefix service_range;
+	struct str cluster_cidr;	    /* of pods */
 	struct flag_list certificate_names; /* more names of the serving certificate */
 	bool memory_store;
 	bool disable_scheduler, disable_controller_manager;

@@ -7,7 +7,8 @@
 #include "component/flags.h"
 
 struct server_options {
-	struct str data_dir, bind_address, advertise_address, write_kubeconfig, service_range, store, log_level;
+	struct str data_dir, bind_address, advertise_address, write_kubeconfig, service_range, cluster_cidr, store,
+		log_level;
 	struct flag_list tls_san;
 	uint16_t secure_port;
 	bool no_node, disable_scheduler, disable_controller_manager;
@@ -23,6 +24,7 @@ static const struct flag flags[] = {
 	 "address that members of the cluster reach this server by"},
 	{"write-kubeconfig", 0, FLAG_STRING, OPTION(write_kubeconfig), "FILE", "write the administrator's kubeconfig"},
 	{"service-cluster-ip-range", 0, FLAG_STRING, OPTION(service_range), "CIDR", "addresses of services"},
+	{"cluster-cidr", 0, FLAG_STRING, OPTION(cluster_cidr), "CIDR", "addresses of pods; each node gets a part"},
 	{"tls-san", 0, FLAG_LIST, OPTION(tls_san), "NAMES", "more names for the serving certificate"},
 	{"store", 0, FLAG_STRING, OPTION(store), "KIND", "embedded, or memory: nothing survives"},
 	{"no-node", 0, FLAG_BOOL, OPTION(no_node), NULL, "control plane alone; may run as any user"},
@@ -58,11 +60,13 @@ static int make_config(const struct server_options *options, struct controlplane
 		.data_dir = options->data_dir,
 		.secure_port = options->secure_port,
 		.write_kubeconfig = options->write_kubeconfig,
+		.cluster_cidr = options->cluster_cidr,
 		.certificate_names = options->tls_san,
 		.memory_store = str_eq(options->store, STR("memory")),
 		.disable_scheduler = options->disable_scheduler,
 		.disable_controller_manager = options->disable_controller_manager,
 	};
+	struct ip_prefix pods;
 
 	if (parse_address("bind-address", options->bind_address, &config.bind_address, err) < 0 ||
 	    parse_address("advertise-address", options->advertise_address, &config.advertise_address, err) < 0 ||
@@ -73,6 +77,9 @@ static int make_config(const struct server_options *options, struct controlplane
 	if (ip_prefix_parse(options->service_range, &config.service_range) < 0)
 		return error_set(err, ERR_BAD_REQUEST, "--service-cluster-ip-range: \"" STR_FMT "\" is no CIDR",
 				 STR_ARG(options->service_range));
+	if (ip_prefix_parse(options->cluster_cidr, &pods) < 0)
+		return error_set(err, ERR_BAD_REQUEST, "--cluster-cidr: \"" STR_FMT "\" is no CIDR",
+				 STR_ARG(options->cluster_cidr));
 	*ret = config;
 	return 0;
 }
@@ -91,6 +98,7 @@ int command_server(int argc, char **argv)
 		.bind_address = STR("0.0.0.0"),
 		.secure_port = 6443,
 		.service_range = STR("10.96.0.0/16"),
+		.cluster_cidr = STR("10.244.0.0/16"),
 		.store = STR("embedded"),
 		.log_level = STR("info"),
 	};
