@@ -11,7 +11,10 @@ bool service_selects(const struct core_v1_service *service)
 
 bool service_is_headless(const struct core_v1_service *service)
 {
-	return str_eq(service->spec.cluster_ip, STR("None"));
+	struct str address =
+		service->spec.cluster_ips.len == 1 ? service->spec.cluster_ips.items[0] : service->spec.cluster_ip;
+
+	return str_eq(address, STR("None"));
 }
 
 static int32_t named_port(const struct core_v1_container_slice *containers, struct str name, struct str protocol)

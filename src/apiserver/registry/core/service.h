@@ -3,9 +3,9 @@
 #define WHERRY_APISERVER_REGISTRY_CORE_SERVICE_H
 
 #include "apiserver/registry/common.h"
+#include "logic/service.h"
 
 /* clusterIPs[0] is "None". */
-bool service_is_headless(const struct core_v1_service *service);
 bool service_needs_cluster_ip(const struct core_v1_service *service);
 bool service_needs_node_ports(const struct core_v1_service *service);
 bool service_needs_health_check(const struct core_v1_service *service);

@@ -1,12 +1,6 @@
 /* What a service keeps when it changes, and its address families; see service.h. */
 #include "apiserver/registry/core/service.h"
 
-bool service_is_headless(const struct core_v1_service *service)
-{
-	return service->spec.cluster_ips.len == 1 ? str_eq_c(service->spec.cluster_ips.items[0], "None")
-						  : str_eq_c(service->spec.cluster_ip, "None");
-}
-
 bool service_needs_cluster_ip(const struct core_v1_service *service)
 {
 	return is_one_of(service->spec.type, "ClusterIP", "NodePort", "LoadBalancer", NULL);
