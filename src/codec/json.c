@@ -88,7 +88,10 @@ bool json_number(struct str text, int64_t *ret_integer, double *ret_double)
 		number = strtod(copy, NULL);
 		free(copy);
 	}
-	*ret_double = isinf(number) ? copysign(0x1.fffffffffffffp1023, number) : number;
+	if (isinf(number))
+		number = copysign(0x1.fffffffffffffp1023, number);
+	*ret_double =
+		number == 0 ? 0 : number; /* without its sign: -0 would be written, and read back as the integer 0 */
 	return false;
 }
 

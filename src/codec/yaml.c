@@ -66,7 +66,7 @@ static int add_number(struct builder *b, const struct yaml_scalar *scalar, struc
 				 : scalar->number > 0  ? "+Inf"
 						       : "-Inf");
 	value->kind = VALUE_DOUBLE;
-	value->number = scalar->number;
+	value->number = scalar->number == 0 ? 0 : scalar->number; /* without its sign, as JSON's reader does */
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/str.h"
 
-#define DECIMAL_LIMBS	  42
+#define DECIMAL_LIMBS	  44
 #define DECIMAL_LIMB	  1000000000u
 #define DECIMAL_TEXT_SIZE (DECIMAL_LIMBS * 9 + 2)
 

@@ -378,6 +378,13 @@ static int read_optional(struct decoder *d, const struct schema_field *field, yy
 	return read_item(d, field, node, item, frame);
 }
 
+/* What is neither of the things such a type can be counts for nothing, as upstream has it. */
+static bool says_nothing(const struct schema_field *field, yyjson_val *node)
+{
+	return field->type == FIELD_MESSAGE &&
+	       field->message->flags & (SCHEMA_JSON_OR_ARRAY | SCHEMA_JSON_OR_STRING_ARRAY) && !yyjson_is_ctn(node);
+}
+
 static int read_field(struct decoder *d, const struct schema_field *field, yyjson_val *node, void *member,
 		      const struct frame *frame)
 {
@@ -385,7 +392,7 @@ static int read_field(struct decoder *d, const struct schema_field *field, yyjso
 
 	switch ((enum field_shape)field->shape) {
 	case SHAPE_OPTIONAL:
-		if (!null)
+		if (!null && !says_nothing(field, node))
 			return read_optional(d, field, node, member, frame);
 		*(const void **)member = NULL;
 		return 0;

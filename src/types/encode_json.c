@@ -256,18 +256,19 @@ static void write_member(struct encoder *e, const struct schema_field *field, co
 /* The types of apiextensions that are one thing or another in JSON. */
 static void write_custom(struct encoder *e, const struct schema *schema, const char *data)
 {
-	const struct schema_field *first = &schema->fields[0], *second = &schema->fields[1];
-	const void *first_member = data + first->offset, *second_member = data + second->offset;
+	const struct schema_field *first = &schema->fields[0], *second;
+	const void *first_member = data + first->offset, *second_member, *nested;
 	const struct bytes *raw = first_member;
-	const void *nested;
 
-	if (schema->flags & SCHEMA_JSON_ANY) {
+	if (schema->flags & SCHEMA_JSON_ANY) { /* it has one field */
 		if (raw->len)
 			buf_append(e->out, raw->data, raw->len);
 		else
 			buf_append(e->out, "null", 4);
 		return;
 	}
+	second = &schema->fields[1];
+	second_member = data + second->offset;
 	nested = *(const void *const *)(schema->flags & SCHEMA_JSON_OR_BOOL ? second_member : first_member);
 	if (schema->flags & SCHEMA_JSON_OR_BOOL) {
 		if (nested)

@@ -11,8 +11,12 @@
 #include "types/decimal.h"
 
 #define NANO	      (-9)
-#define EXPONENT_MAX  1000000000
-#define DIGITS_IN_INT 18 /* any so many digits fit an int64 */
+#define EXPONENT_MAX  1000000000 /* of the first digit: so the canonical text of what is read can be read */
+#define DIGITS_IN_INT 18	 /* any so many digits fit an int64 */
+#define DIGITS_READ   (DECIMAL_LIMBS * 9)
+
+/* A number of the greatest size keeps room for the zeros that its canonical text needs. */
+STATIC_ASSERT(QUANTITY_DIGITS_MAX % 9 == 0 && QUANTITY_DIGITS_MAX / 9 + 1 < DECIMAL_LIMBS, "room for zeros");
 
 static const char wrong_format[] =
 	"quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -173,10 +177,17 @@ static struct quantity from_decimal(const struct decimal *d, enum quantity_forma
 	return q;
 }
 
+static bool is_bounded(const struct decimal *d)
+{
+	struct decimal stripped = *d;
+
+	decimal_strip(&stripped);
+	return stripped.len <= QUANTITY_DIGITS_MAX / 9;
+}
+
 static int parse_decimal(const struct parts *parts, struct suffix suffix, struct decimal *ret, struct error *err)
 {
-	struct decimal most;
-	char digits[QUANTITY_DIGITS_MAX];
+	char digits[DIGITS_READ];
 	bool fits;
 
 	if (parts->num.len + parts->denom.len > sizeof(digits))
@@ -190,12 +201,10 @@ static int parse_decimal(const struct parts *parts, struct suffix suffix, struct
 		ret->exponent += suffix.exponent;
 	for (int i = 0; suffix.format == QUANTITY_BINARY_SI && fits && i < suffix.exponent; i += 10)
 		fits = decimal_mul_small(ret, 1024, 0);
-	if (!fits)
+	if (fits)
+		(void)decimal_raise_exponent(ret, NANO);
+	if (!fits || !is_bounded(ret))
 		return error_set(err, ERR_BAD_REQUEST, "unable to parse numeric part of quantity");
-	(void)decimal_raise_exponent(ret, NANO);
-	decimal_set(&most, INT64_MAX, 0);
-	if (suffix.format == QUANTITY_BINARY_SI && decimal_cmp(ret, &most) > 0)
-		*ret = most;
 	ret->negative = parts->negative && ret->len;
 	return 0;
 }
@@ -205,11 +214,27 @@ static bool is_big(const struct quantity *q)
 	return q->text.len && (q->mantissa == INT64_MAX || q->mantissa == INT64_MIN);
 }
 
+/* Binary quantities end at the largest int64, and below one they are decimal: upstream's rules for what is read. */
+static enum quantity_format limit_binary(struct decimal *d)
+{
+	struct decimal most, one, magnitude = *d;
+	bool negative = d->negative;
+
+	magnitude.negative = false;
+	decimal_set(&most, INT64_MAX, 0);
+	decimal_set(&one, 1, 0);
+	if (decimal_cmp(&magnitude, &most) > 0) {
+		*d = most;
+		d->negative = negative;
+	}
+	return d->len && decimal_cmp(&magnitude, &one) < 0 ? QUANTITY_DECIMAL_SI : QUANTITY_BINARY_SI;
+}
+
 int quantity_parse(struct str text, struct arena *arena, struct quantity *ret, struct error *err)
 {
 	struct suffix suffix;
 	struct parts parts;
-	struct decimal d, one;
+	struct decimal d;
 	enum quantity_format format;
 	int rc;
 
@@ -222,7 +247,7 @@ int quantity_parse(struct str text, struct arena *arena, struct quantity *ret, s
 	rc = split(text, &parts, err);
 	if (rc < 0)
 		return rc;
-	if (!interpret(parts.suffix, &suffix))
+	if (!interpret(parts.suffix, &suffix) || suffix.exponent + (int64_t)parts.num.len > EXPONENT_MAX)
 		return error_set(err, ERR_BAD_REQUEST, "unable to parse quantity's suffix");
 	if (parse_small(text, &parts, &suffix, ret))
 		return 0;
@@ -230,14 +255,8 @@ int quantity_parse(struct str text, struct arena *arena, struct quantity *ret, s
 	if (rc < 0)
 		return rc;
 	format = suffix.format;
-	decimal_set(&one, 1, 0);
-	if (format == QUANTITY_BINARY_SI && d.len) {
-		struct decimal magnitude = d;
-
-		magnitude.negative = false;
-		if (decimal_cmp(&magnitude, &one) < 0)
-			format = QUANTITY_DECIMAL_SI;
-	}
+	if (format == QUANTITY_BINARY_SI)
+		format = limit_binary(&d);
 	if (!arena && !decimal_mantissa(&d, &(int64_t){0}))
 		return error_set(err, ERR_BAD_REQUEST, "unable to parse numeric part of quantity");
 	*ret = from_decimal(&d, format, arena);
@@ -453,7 +472,7 @@ struct quantity quantity_add(const struct quantity *a, const struct quantity *b,
 	to_decimal(a, &left);
 	to_decimal(b, &right);
 	total = left;
-	if (decimal_add(&total, &right))
+	if (decimal_add(&total, &right) && is_bounded(&total))
 		return from_decimal(&total, format, arena);
 	left.negative = right.negative = false;
 	return decimal_cmp(&left, &right) >= 0 ? *a : *b;
@@ -507,6 +526,8 @@ struct quantity quantity_mul(const struct quantity *a, int64_t b, struct arena *
 		if (!decimal_add(&high, &piece))
 			return *a;
 	}
+	if (!is_bounded(&high))
+		return *a;
 	high.negative = high.len && high.negative != (b < 0);
 	return from_decimal(&high, a->format, arena);
 }

