@@ -41,6 +41,7 @@
 #define LIMIT_DNS_FRAME		  (16 * MIB)	       /* one frame of the DNS feed: a service with its endpoints */
 #define LIMIT_DNS_CLIENTS	  256		       /* open TCP connections to the DNS server */
 #define LIMIT_DNS_FORWARDS	  1000		       /* questions on their way to other name servers */
+#define LIMIT_DNS_REQUESTS	  4096		       /* clients waiting for other name servers */
 #define LIMIT_DNS_CACHE		  10000		       /* answers of other name servers remembered */
 
 #endif
