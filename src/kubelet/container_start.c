@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kubelet/container_config.h"
+#include "kubelet/downward.h"
 #include "kubelet/env.h"
 #include "kubelet/hosts_file.h"
 #include "kubelet/images.h"
@@ -111,21 +112,22 @@ static int gather_mounts(const struct container_start *start, struct runtime_pai
 	return 0;
 }
 
-static struct downward downward_of(const struct container_start *start)
+static struct downward downward_of(const struct container_start *start, struct arena *arena)
 {
-	return (struct downward){
-		.pod_ips = start->view->pod->spec.host_network ? start->context->config->node_ips
-			   : start->view->sandbox	       ? start->view->sandbox->ips
-							       : (struct runtime_ips){0},
-		.host_ips = start->context->config->node_ips,
-	};
+	struct downward downward = downward_of_node(start->context, arena);
+
+	if (start->view->pod->spec.host_network)
+		downward.pod_ips = start->context->config->node_ips;
+	else if (start->view->sandbox)
+		downward.pod_ips = start->view->sandbox->ips;
+	return downward;
 }
 
 static int configure(const struct container_start *start, const struct runtime_image *image, struct arena *arena,
 		     struct runtime_container_config *ret, struct error *err)
 {
 	struct container_inputs inputs = {.view = start->view, .container = start->container, .image_ref = image->id};
-	struct downward downward = downward_of(start);
+	struct downward downward = downward_of(start, arena);
 
 	if (container_verify_non_root(start->view->pod, start->container->spec, image, arena, err) < 0 ||
 	    env_resolve(start->context, start->view->pod, start->container->spec, &downward, arena, &inputs.envs, err) <

@@ -22,6 +22,8 @@ int env_resolve(const struct kubelet_context *context, const struct core_v1_pod 
 		struct runtime_pairs *ret, struct error *err) MUST_CHECK;
 /* $(VAR) expansion of one string. */
 struct str env_expand(struct str text, struct runtime_pairs envs, struct arena *arena);
+/* The same, but every name must have a value that is not empty: else false, and *ret is the first that is not. */
+bool env_expand_known(struct str text, struct runtime_pairs envs, struct arena *arena, struct str *ret) MUST_CHECK;
 /* The value of a downward API field ("metadata.labels['a']", "status.podIP"); ERR_BAD_REQUEST for what is no field. */
 int downward_field(const struct core_v1_pod *pod, const struct downward *downward, struct str path, struct arena *arena,
 		   struct str *ret, struct error *err) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "kubelet/node_object.h"
 #include "kubelet/pod.h"
 #include "kubelet/pod_view.h"
+#include "kubelet/tokens.h"
 #include "kubelet/volumes.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
@@ -239,6 +240,7 @@ static void make_context(struct kubelet *kubelet)
 		.runtime = kubelet->config.runtime,
 		.recorder = recorder_new(kubelet->config.transport, kubelet->pool, STR("kubelet"),
 					 kubelet->config.node_name),
+		.tokens = tokens_new(),
 		.pods = client_resource("", "v1", "pods"),
 		.nodes = client_resource("", "v1", "nodes"),
 		.leases = client_resource("coordination.k8s.io", "v1", "leases"),
@@ -307,6 +309,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	pods_free(kubelet->pods);
 	node_object_free(kubelet->node);
 	recorder_free(kubelet->context.recorder);
+	tokens_free(kubelet->context.tokens);
 	drop_services(kubelet->services, kubelet->services_len);
 	mutex_release(&kubelet->services_lock);
 	arena_release(&kubelet->arena);

@@ -106,6 +106,21 @@ static struct quantity_map list_of(const struct amounts *amounts, struct arena *
 	return (struct quantity_map){pairs, len};
 }
 
+/* What pods may have of it. */
+static struct amounts without_reserve(struct amounts amounts)
+{
+	amounts.memory = MAX(INT64_C(0), amounts.memory - RESERVED_MEMORY);
+	amounts.disk -= amounts.disk / 100 * RESERVED_DISK_PC;
+	return amounts;
+}
+
+struct quantity_map node_allocatable(const struct kubelet_context *context, struct arena *arena)
+{
+	struct amounts amounts = without_reserve(measure(context));
+
+	return list_of(&amounts, arena);
+}
+
 /* --- Conditions ------------------------------------------------------------------------------------------------- */
 
 static void add_condition(const struct core_v1_node_status *before, struct core_v1_node_condition *out, size_t *len,
@@ -224,12 +239,10 @@ struct core_v1_node_status node_status(const struct kubelet_context *context, co
 {
 	static const bool yes = true;
 	struct core_v1_node_status status = *before;
-	struct amounts amounts = measure(context), allocatable = amounts;
+	struct amounts amounts = measure(context), allocatable = without_reserve(amounts);
 	struct core_v1_node_features *features = ARENA_NEW(arena, struct core_v1_node_features);
 	struct core_v1_node_runtime_handler *handler = ARENA_NEW(arena, struct core_v1_node_runtime_handler);
 
-	allocatable.memory = MAX(INT64_C(0), amounts.memory - RESERVED_MEMORY);
-	allocatable.disk = amounts.disk - amounts.disk / 100 * RESERVED_DISK_PC;
 	features->supplemental_groups_policy = &yes;
 	status.capacity = list_of(&amounts, arena);
 	status.allocatable = list_of(&allocatable, arena);

@@ -9,6 +9,8 @@ struct core_v1_node node_initial(const struct kubelet_context *context, struct a
 /* The status at @now; times of conditions are kept from @before where nothing changed. */
 struct core_v1_node_status node_status(const struct kubelet_context *context, const struct core_v1_node_status *before,
 				       int64_t now, struct arena *arena);
+/* The amounts of the node that pods may have. */
+struct quantity_map node_allocatable(const struct kubelet_context *context, struct arena *arena);
 /* Do they differ in more than heartbeat times? */
 bool node_status_differs(const struct core_v1_node_status *a, const struct core_v1_node_status *b, struct arena *arena);
 

@@ -3,7 +3,7 @@
  *
  * A kind of volume is one file and a vtable (struct volume_kind).  All functions run on the pod's worker, may block,
  * and can be repeated: setting up what is set up refreshes it (ConfigMaps and Secrets change), tearing down what is
- * gone succeeds.
+ * gone succeeds.  Taking down needs no kinds: everything of a pod is at or below its folder.
  *
  * Folders, as upstream's: ROOT/pods/<uid>/volumes/kubernetes.io~<plugin>/<volume>.  ConfigMap-like volumes are written
  * by the atomic writer (..data -> ..<timestamp>), so that a container sees all of an update or none.  A memory-backed
@@ -20,6 +20,8 @@ struct volume_context {
 	const struct core_v1_volume *volume;
 	struct str path; /* where it is to be */
 	struct arena *arena;
+	int64_t now;
+	int64_t refresh_at; /* out: when it must be set up again although nothing changed; 0: never */
 };
 
 struct volume_kind {
@@ -29,8 +31,7 @@ struct volume_kind {
 	/* Makes or refreshes it; *ret_host_path is what containers mount (path itself unless the kind says otherwise).
 	 */
 	int (*set_up)(struct volume_context *context, struct str *ret_host_path, struct error *err);
-	int (*tear_down)(struct volume_context *context, struct error *err);
-	bool refreshes; /* set_up again when what it shows changes */
+	bool read_only; /* whatever the mount says */
 };
 
 /* One of a pod's volumes, set up. */
@@ -41,6 +42,7 @@ struct mounted_volume {
 struct mounted_volumes {
 	struct mounted_volume *items;
 	size_t len;
+	int64_t refresh_at; /* the earliest of their kinds'; 0: never */
 };
 
 /*
@@ -58,5 +60,8 @@ int volumes_container_mounts(const struct kubelet_context *context, const struct
 			     size_t *ret_len, struct error *err) MUST_CHECK;
 /* ROOT/pods/<uid>, in @arena. */
 struct str pod_dir(const struct kubelet_context *context, struct str uid, struct arena *arena);
+/* Where a volume of a kind is: @plugin as "kubernetes.io/empty-dir". */
+struct str volume_dir(const struct kubelet_context *context, struct str uid, const char *plugin, struct str name,
+		      struct arena *arena);
 
 #endif
