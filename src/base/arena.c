@@ -171,7 +171,13 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
 
 struct str arena_concat(struct arena *arena, struct str a, struct str b)
 {
-	return arena_printf(arena, STR_FMT STR_FMT, STR_ARG(a), STR_ARG(b));
+	char *out = arena_alloc(arena, a.len + b.len + 1);
+
+	/* Not by printf, which would stop at a NUL. */
+	memcpy(out, a.data ? a.data : "", a.len);
+	memcpy(out + a.len, b.data ? b.data : "", b.len);
+	out[a.len + b.len] = 0;
+	return (struct str){out, a.len + b.len};
 }
 
 void arena_defer(struct arena *arena, void (*run)(void *data), void *data)

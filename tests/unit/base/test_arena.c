@@ -65,6 +65,15 @@ static void test_defer_newest_first(void **state UNUSED)
 	assert_int_equal(order[0] * 100 + order[1] * 10 + order[2], 321);
 }
 
+static void test_concat_keeps_nul(void **state UNUSED)
+{
+	struct arena cleanup_arena arena = {0};
+	struct str joined = arena_concat(&arena, (struct str){"a\0b", 3}, (struct str){"c\0", 2});
+
+	assert_int_equal(joined.len, 5);
+	assert_memory_equal(joined.data, "a\0bc\0", 6);
+}
+
 static void test_vec_and_text(void **state UNUSED)
 {
 	struct arena cleanup_arena arena = {0};
@@ -89,6 +98,7 @@ int main(void)
 		cmocka_unit_test(test_grow_in_place),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_defer_newest_first),
+		cmocka_unit_test(test_concat_keeps_nul),
 		cmocka_unit_test(test_vec_and_text),
 	};
 
