@@ -33,6 +33,11 @@ struct authorizer {
 	void (*free)(struct authorizer *authorizer);
 };
 
+/* `User "x" cannot get resource "pods" in API group "" in the namespace "y"`, with the reason if there is one. */
+struct str authorization_denial(const struct authorization_attributes *asked, struct str reason, struct arena *arena);
+
+/* Allows the paths of health checks to everybody. */
+struct authorizer *authorizer_new_open_paths(void);
 /* Allows everything to members of system:masters (privileged by certificate, as upstream). */
 struct authorizer *authorizer_new_masters(void);
 

@@ -6,6 +6,7 @@
 #include "apiserver/stored.h"
 #include "base/limits.h"
 #include "codec/json.h"
+#include "codec/yaml.h"
 
 struct str response_content_type(const struct request *request)
 {
@@ -30,9 +31,10 @@ enum step_result respond_json_body(struct request *request, int code)
 	if (response->body.overflow)
 		return status_fail(request, ERR_INTERNAL, "the answer is larger than %d bytes", LIMIT_RESPONSE_BODY);
 	response->code = code;
-	request->accepted.format = MEDIA_JSON;
+	if (request->accepted.format == MEDIA_PROTOBUF)
+		request->accepted.format = MEDIA_JSON;
 	response->content_type = response_content_type(request);
-	if (!request->accepted.pretty) {
+	if (request->accepted.format == MEDIA_JSON && !request->accepted.pretty) {
 		/* Go's encoder ends what it writes with a line feed. */
 		if (response->body.len == 0 || response->body.data[response->body.len - 1] != '\n')
 			buf_char(&response->body, '\n');
@@ -41,7 +43,10 @@ enum step_result respond_json_body(struct request *request, int code)
 	if (json_parse(buf_view(&response->body), &request->arena, NULL, &tree, &err) < 0)
 		return status_from_error(request, &err);
 	buf_init(&out, LIMIT_RESPONSE_BODY);
-	json_write_indented(tree, STR("  "), &out);
+	if (request->accepted.format == MEDIA_YAML)
+		yaml_write(tree, &out);
+	else
+		json_write_indented(tree, STR("  "), &out);
 	set_body(request, code, &out);
 	return STEP_DONE;
 }
@@ -184,7 +189,7 @@ static enum step_result respond_published(struct request *request, int code, con
 	return STEP_DONE;
 }
 
-static bool check_include_object(struct request *request)
+bool check_include_object(struct request *request)
 {
 	struct str include = request->options.include_object;
 

@@ -45,6 +45,8 @@ int encode_object_json(struct request *request, const struct store_record *recor
 /* The object a bookmark carries. */
 void encode_bookmark_json(struct request *request, uint64_t revision, bool initial_end, struct buf *out);
 
+/* Is includeObject one of its words, where a Table was asked for?  If not, the request has failed. */
+bool check_include_object(struct request *request);
 /* The struct in the version of the request's resource: @data itself when that is the stored one. */
 const void *request_version_of(struct request *request, const void *data);
 

@@ -36,8 +36,12 @@ void table_begin(struct request *request, uint64_t revision, struct str continue
 	}
 	if (remaining > 0)
 		buf_printf(out, ",\"remainingItemCount\":%lld", (long long)remaining);
+	if (!headers) {
+		buf_c(out, "},\"columnDefinitions\":null,\"rows\":[");
+		return;
+	}
 	buf_c(out, "},\"columnDefinitions\":[");
-	for (size_t i = 0; headers && i < len; i++) {
+	for (size_t i = 0; i < len; i++) {
 		if (i)
 			buf_char(out, ',');
 		column_json(&columns[i], out);

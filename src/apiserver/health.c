@@ -42,10 +42,3 @@ enum step_result path_metrics(struct request *request)
 	request->response.content_type = STR("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
 	return STEP_DONE;
 }
-
-enum step_result path_openapi(struct request *request)
-{
-	request->response.code = 404;
-	request->response.content_type = TEXT;
-	return STEP_DONE;
-}

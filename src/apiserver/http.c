@@ -21,7 +21,8 @@ static struct http_headers response_headers(struct request *request)
 	struct http_header *items = ARENA_NEW_N(&request->arena, struct http_header, response->headers.len + 2);
 	size_t len = 0;
 
-	items[len++] = (struct http_header){STR("content-type"), response->content_type};
+	if (response->content_type.len)
+		items[len++] = (struct http_header){STR("content-type"), response->content_type};
 	items[len++] = (struct http_header){STR("cache-control"), STR("no-cache, private")};
 	for (size_t i = 0; i < response->headers.len; i++)
 		items[len++] = (struct http_header){response->headers.items[i].name, response->headers.items[i].value};
@@ -152,6 +153,40 @@ static struct str accept_header(struct request *request, const struct http_reque
 	return joined;
 }
 
+/* Impersonate-User, -Uid, -Group (repeated), -Extra-KEY (repeated). */
+static const struct impersonation *read_impersonation(struct request *request, const struct http_request *http)
+{
+	static const struct str prefix = STR_INIT("impersonate-"), extra_prefix = STR_INIT("impersonate-extra-");
+	struct arena *arena = &request->arena;
+	struct impersonation *wanted = NULL;
+	VEC_OF(struct str) groups = {0};
+	VEC_OF(struct str_slice_pair) extra = {0};
+
+	SLICE_FOREACH (field, http->headers) {
+		if (!str_has_prefix(field->name, prefix))
+			continue;
+		if (!wanted)
+			wanted = ARENA_NEW(arena, struct impersonation);
+		if (str_eq(field->name, STR("impersonate-user"))) {
+			wanted->user = field->value;
+		} else if (str_eq(field->name, STR("impersonate-uid"))) {
+			wanted->uid = field->value;
+		} else if (str_eq(field->name, STR("impersonate-group"))) {
+			vec_push(arena, &groups, field->value);
+		} else if (str_has_prefix(field->name, extra_prefix)) {
+			struct str *value = ARENA_DUP(arena, struct str, &field->value);
+
+			vec_push(arena, &extra,
+				 (struct str_slice_pair){str_from_at(field->name, extra_prefix.len), {value, 1}});
+		}
+	}
+	if (wanted) {
+		wanted->groups = (struct str_slice){groups.items, groups.len};
+		wanted->extra = (struct str_slice_map){extra.items, extra.len};
+	}
+	return wanted;
+}
+
 static void fill_credentials(struct request *request, const struct http_request *http)
 {
 	struct credentials *credentials = &request->credentials;
@@ -184,6 +219,7 @@ void apiserver_http_handle(void *apiserver, struct http_request *http)
 	request->if_none_match = header(http, STR("if-none-match"));
 	request->body = http->body;
 	fill_credentials(request, http);
+	request->impersonation = read_impersonation(request, http);
 	request_start(request);
 }
 

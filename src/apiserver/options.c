@@ -2,6 +2,7 @@
 #include "apiserver/options.h"
 
 #include "apiserver/status.h"
+#include "types/duration.h"
 #include "types/field_error.h"
 
 #define FIELD_MANAGER_MAX 128
@@ -62,12 +63,16 @@ static void check_versions(struct request *request, struct field_errors *errors)
 			field_not_supported_c(errors, match_path, VALUE(match), "NotOlderThan", NULL);
 		return;
 	}
+	if (watch && options->continue_token.len)
+		field_forbidden(errors, match_path, "resourceVersionMatch is forbidden when continue is provided");
 	if (match.len == 0)
 		return;
 	if (watch) {
 		field_forbidden(errors, match_path,
 				"resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
 				"provided");
+		if (!str_eq(match, STR("NotOlderThan")))
+			field_not_supported_c(errors, match_path, VALUE(match), "NotOlderThan", NULL);
 		return;
 	}
 	if (options->resource_version.len == 0) {
@@ -96,10 +101,38 @@ static enum step_result parse_version(struct request *request)
 				  STR_ARG(text), STR_ARG(text));
 }
 
+/* Upstream did not foresee a bad version here, and says so less well. */
+static enum step_result parse_version_plain(struct request *request)
+{
+	struct str text = request->options.resource_version;
+
+	if (text.len == 0 || str_parse_uint64(text, &request->options.revision) == 0)
+		return STEP_NEXT;
+	return status_plain(request, 500,
+			    arena_printf(&request->arena,
+					 "resourceVersion: Invalid value: \"" STR_FMT
+					 "\": strconv.ParseUint: parsing \"" STR_FMT "\": invalid syntax",
+					 STR_ARG(text), STR_ARG(text)));
+}
+
+/* How long the client lets the request take: understood, and bounded by ours anyway. */
+static enum step_result check_timeout(struct request *request)
+{
+	struct str text = text_of(request, STR("timeout"));
+	struct error err = {0};
+	int64_t nanos;
+
+	if (text.len == 0 || duration_parse(text, &nanos, &err) == 0)
+		return STEP_NEXT;
+	return status_bad_request(request, "invalid timeout specified in the request URL - %s", err.message);
+}
+
 enum step_result options_parse_get(struct request *request)
 {
+	if (check_timeout(request) != STEP_NEXT)
+		return STEP_DONE;
 	request->options.resource_version = text_of(request, STR("resourceVersion"));
-	return parse_version(request);
+	return parse_version_plain(request);
 }
 
 enum step_result options_parse_list(struct request *request)
@@ -109,7 +142,8 @@ enum step_result options_parse_list(struct request *request)
 	struct error err = {0};
 	bool set;
 
-	if (parse_int(request, STR("limit"), &options->limit, &set) != STEP_NEXT ||
+	if (check_timeout(request) != STEP_NEXT ||
+	    parse_int(request, STR("limit"), &options->limit, &set) != STEP_NEXT ||
 	    parse_int(request, STR("timeoutSeconds"), &options->timeout_seconds, &set) != STEP_NEXT)
 		return STEP_DONE;
 	options->label_text = text_of(request, STR("labelSelector"));
@@ -132,7 +166,7 @@ enum step_result options_parse_list(struct request *request)
 	check_versions(request, errors);
 	if (errors->len)
 		return status_field_errors(request, STR("meta.k8s.io"), STR("ListOptions"), STR_EMPTY, errors);
-	return parse_version(request);
+	return request->operation == OP_WATCH ? parse_version_plain(request) : parse_version(request);
 }
 
 /* dryRun may be repeated; each must be All. */

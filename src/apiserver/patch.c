@@ -52,13 +52,14 @@ static struct str tree_text(struct request *request, const struct value *tree)
 }
 
 static enum step_result read_back(struct request *request, const struct schema *schema, const struct value *tree,
-				  void **ret)
+				  bool strategic, void **ret)
 {
 	struct decode_report report = {.arena = &request->arena};
 	struct error err = {0};
 	struct str kind = value_get_str(value_get(tree, STR("kind")), schema->kind);
 
-	if (!str_eq(kind, schema->kind))
+	/* A strategic patch works on the struct, which has no kind to change. */
+	if (!str_eq(kind, schema->kind) && !strategic)
 		return status_bad_patch(request, tree_text(request, tree),
 					arena_printf(&request->arena,
 						     "no kind \"" STR_FMT "\" is registered for version \"" STR_FMT
@@ -138,7 +139,7 @@ enum step_result patch_struct(struct request *request, const struct schema *sche
 		result = apply_merge_patch(request, schema, document, patch, strategic, &patched);
 	if (result != STEP_NEXT)
 		return result;
-	return read_back(request, schema, patched, ret);
+	return read_back(request, schema, patched, strategic, ret);
 }
 
 enum step_result patch_object(struct request *request)

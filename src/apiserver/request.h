@@ -56,6 +56,13 @@ enum operation {
 	OP_ACTION = 1 << 9, /* of a kind of its own: actions.h */
 };
 
+/* Whom the user asks to be. */
+struct impersonation {
+	struct str user, uid;
+	struct str_slice groups;
+	struct str_slice_map extra;
+};
+
 struct response_header {
 	struct str name, value;
 };
@@ -92,6 +99,7 @@ struct request {
 	struct str method, raw_path, raw_query;
 	struct str accept, content_type, user_agent, if_none_match;
 	struct credentials credentials;
+	const struct impersonation *impersonation; /* or NULL */
 	struct str body;
 	struct http_request *http; /* NULL in process: for actions that upgrade or stream */
 	bool local;

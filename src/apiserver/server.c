@@ -1,6 +1,7 @@
 /* The API server as a whole; see server.h. */
 #include "apiserver/server.h"
 
+#include "apiserver/openapi.h"
 #include "apiserver/request.h"
 #include "base/limits.h"
 #include "sys/thread.h"
@@ -36,8 +37,10 @@ struct apiserver *apiserver_new(const struct apiserver_config *config, struct st
 	server->store = store;
 	server->metrics = metrics;
 	server->health = health;
+	server->openapi = openapi_cache_new();
 	server->workers = worker_pool_new("apiserver", LIMIT_HANDLER_THREADS);
 	apiserver_add_authenticator(server, authenticator_new_certificate());
+	apiserver_add_authorizer(server, authorizer_new_open_paths());
 	apiserver_add_authorizer(server, authorizer_new_masters());
 	return server;
 }
@@ -51,6 +54,7 @@ struct apiserver *apiserver_free(struct apiserver *server)
 		server->authenticators[i]->free(server->authenticators[i]);
 	for (size_t i = 0; i < server->authorizers_len; i++)
 		server->authorizers[i]->free(server->authorizers[i]);
+	openapi_cache_free(server->openapi);
 	free(server);
 	return NULL;
 }

@@ -221,13 +221,21 @@ enum step_result status_unauthorized(struct request *request)
 
 enum step_result status_too_large_version(struct request *request, uint64_t asked, uint64_t current)
 {
-	struct str message = arena_printf(&request->arena, "Too large resource version: %llu, current: %llu",
+	struct str message = arena_printf(&request->arena, "Timeout: Too large resource version: %llu, current: %llu",
 					  (unsigned long long)asked, (unsigned long long)current);
 	struct meta_v1_status_details *details =
 		details_of(request, make(request, ERR_TIMEOUT, message), STR_EMPTY, STR_EMPTY, STR_EMPTY);
 
 	details->retry_after_seconds = 1;
 	set_cause(request, details, STR("ResourceVersionTooLarge"), STR_EMPTY, STR("Too large resource version"));
+	return STEP_DONE;
+}
+
+enum step_result status_unsupported(struct request *request)
+{
+	struct meta_v1_status *status = make(request, ERR_UNSUPPORTED_MEDIA_TYPE, STR("415: Unsupported Media Type"));
+
+	details_of(request, status, STR_EMPTY, STR_EMPTY, STR_EMPTY);
 	return STEP_DONE;
 }
 

@@ -48,6 +48,8 @@ enum step_result status_bad_patch(struct request *request, struct str shown, str
 enum step_result status_unauthorized(struct request *request);
 enum step_result status_too_large_version(struct request *request, uint64_t asked, uint64_t current);
 /* 406, with what this endpoint can give. */
+/* 415 of a patch. */
+enum step_result status_unsupported(struct request *request);
 enum step_result status_not_acceptable(struct request *request);
 /* The Status of success, for deletes. */
 enum step_result status_deleted(struct request *request, const struct meta_v1_object_meta *meta);

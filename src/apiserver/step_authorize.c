@@ -3,10 +3,8 @@
 #include "apiserver/status.h"
 #include "apiserver/steps.h"
 
-/* `User "x" cannot get resource "pods" in API group "" in the namespace "y"`, with the reason if there is one. */
-static struct str denial(struct request *request, const struct authorization_attributes *asked, struct str reason)
+struct str authorization_denial(const struct authorization_attributes *asked, struct str reason, struct arena *arena)
 {
-	struct arena *arena = &request->arena;
 	struct str text, resource = asked->resource;
 
 	if (!asked->is_resource) {
@@ -77,5 +75,6 @@ enum step_result step_authorize(struct request *request)
 	if (apiserver_authorize(request->server, &asked, &request->arena, &reason) == AUTHORIZATION_ALLOW)
 		return STEP_NEXT;
 	return status_forbidden(request, info->group, info->is_resource ? info->resource : STR_EMPTY,
-				info->is_resource ? info->name : STR_EMPTY, denial(request, &asked, reason));
+				info->is_resource ? info->name : STR_EMPTY,
+				authorization_denial(&asked, reason, &request->arena));
 }

@@ -3,6 +3,7 @@
 #include "apiserver/patch.h"
 #include "apiserver/status.h"
 #include "apiserver/steps.h"
+#include "types/defaults.h"
 
 static struct meta_v1_object_meta *meta_of(struct request *request)
 {
@@ -58,5 +59,6 @@ enum step_result step_change(struct request *request)
 		return result;
 	if (request->strategy->default_object)
 		request->strategy->default_object(&request->context, request->object);
+	default_struct(request->schema, request->object, &request->arena);
 	return STEP_NEXT;
 }

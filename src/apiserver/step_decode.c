@@ -85,6 +85,22 @@ static enum step_result check_kind(struct request *request, const struct expecte
 					      STR_ARG(short_group), STR_ARG(schema->kind)));
 }
 
+/* Repeated keys of YAML come as one text, a line each. */
+static void push_warnings(struct request *request, struct str problem)
+{
+	struct str line, rest;
+
+	if (!str_has_prefix(problem, STR("yaml: unmarshal errors:"))) {
+		vec_push(&request->arena, &request->context.warnings, problem);
+		return;
+	}
+	str_cut(problem, '\n', &line, &rest);
+	while (rest.len) {
+		str_cut(rest, '\n', &line, &rest);
+		vec_push(&request->arena, &request->context.warnings, str_trim(line));
+	}
+}
+
 /* Unknown and repeated fields: refused, told, or let pass. */
 static enum step_result judge_problems(struct request *request, const struct expected *expected,
 				       const struct decode_report *report)
@@ -98,7 +114,7 @@ static enum step_result judge_problems(struct request *request, const struct exp
 		struct str problem = report->problems.items[i];
 
 		if (request->options.field_validation == FIELD_VALIDATION_WARN)
-			vec_push(arena, &request->context.warnings, problem);
+			push_warnings(request, problem);
 		else
 			list = arena_printf(arena, STR_FMT "%s" STR_FMT, STR_ARG(list), i ? ", " : "",
 					    STR_ARG(problem));
@@ -229,7 +245,7 @@ static enum step_result check_patch_type(struct request *request)
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (str_eq(type, types[i]))
 			return STEP_NEXT;
-	return status_fail(request, ERR_UNSUPPORTED_MEDIA_TYPE, "415: Unsupported Media Type");
+	return status_unsupported(request);
 }
 
 enum step_result step_decode(struct request *request)

@@ -175,6 +175,9 @@ static enum step_result prepare_update(struct request *request)
 	if (meta->uid.len && !str_eq(meta->uid, request->old->meta->uid) && request->operation == OP_UPDATE)
 		return conflict_uid(request, meta->uid);
 	keep_metadata(request, meta);
+	/* Who names no version means the present one, where the kind allows that. */
+	if (meta->resource_version.len == 0 && !request->strategy->forbid_unconditional_update)
+		meta->resource_version = request->old->meta->resource_version;
 	prepare_kind(request, meta);
 	if (request->strategy->generation == GENERATION_SPEC && content_changed(request))
 		meta->generation = request->old->meta->generation + 1;

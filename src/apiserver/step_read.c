@@ -126,6 +126,8 @@ enum step_result step_read(struct request *request)
 
 	if (request->operation == OP_GET)
 		return read_one(request);
+	if (!check_include_object(request))
+		return STEP_DONE;
 	view = store_view_acquire(request->server->store);
 	result = read_list(request, view);
 	store_view_release(view);

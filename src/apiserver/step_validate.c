@@ -18,6 +18,14 @@ static void validate_subresource(struct request *request, const void *old, struc
 			strategy->subresources[i].validate_update(&request->context, request->object, old, errors);
 }
 
+/* Upstream's registry checks metadata, and so does each kind once more: causes come in pairs. */
+static void check_update_twice(struct field_errors *errors, const struct path *path,
+			       const struct meta_v1_object_meta *meta, const struct meta_v1_object_meta *old)
+{
+	check_object_meta_update(errors, path, meta, old);
+	check_object_meta_update(errors, path, meta, old);
+}
+
 static void validate(struct request *request, const struct meta_v1_object_meta *meta, struct field_errors *errors)
 {
 	const struct strategy *strategy = request->strategy;
@@ -31,7 +39,7 @@ static void validate(struct request *request, const struct meta_v1_object_meta *
 	}
 	if (!request->strategy->forbid_unconditional_update || request->operation != OP_UPDATE ||
 	    meta->resource_version.len)
-		check_object_meta_update(errors, path, meta, request->old->meta);
+		check_update_twice(errors, path, meta, request->old->meta);
 	else
 		field_invalid(errors, FIELD(path, "resourceVersion"), VALUE((int64_t)0),
 			      "must be specified for an update");

@@ -17,6 +17,7 @@
 #define REQUEST_STEPS(X)                                                                                               \
 	X(identify, OP_ANY, false)     /* method, path, query -> info */                                               \
 	X(authenticate, OP_ANY, false) /* credentials -> user */                                                       \
+	X(impersonate, OP_ANY, false)  /* the user asks to be another */                                               \
 	X(authorize, OP_ANY, false)    /* user, info -> go on, or 403 */                                               \
 	X(route, OP_ANY, false)	       /* info -> resource, operation, options, accepted */                            \
 	X(path, OP_PATH, false)	       /* what is no resource: /version, /healthz, discovery */                        \

@@ -138,6 +138,9 @@ static void send_record(struct watcher *watcher, enum watcher_event type, const 
 		send_object(watcher, type, record, revision);
 		return;
 	}
+	/* An object is no list: there is no event in that form. */
+	if (watcher->request->accepted.kind == MEDIA_PARTIAL_LIST)
+		return;
 	begin_event(watcher, type);
 	if (encode_object_json(watcher->request, record, revision, !watcher->headers_sent, &watcher->out, &err) < 0) {
 		buf_truncate(&watcher->out, before);
