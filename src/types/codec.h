@@ -49,6 +49,11 @@ int decode_value(const struct schema *schema, const struct value *value, struct 
 enum {
 	ENCODE_KIND = 1 << 0, /* write kind and apiVersion first (a top-level type in its own document) */
 	ENCODE_NO_RESOURCE_VERSION = 1 << 1, /* leave metadata.resourceVersion out: the stored form */
+	/*
+	 * Objects inside an object, but for a list's items, say their kind too: upstream's server writes a
+	 * StatefulSet's volumeClaimTemplates so.
+	 */
+	ENCODE_NESTED_KIND = 1 << 2,
 };
 
 void encode_json(const struct schema *schema, const void *data, unsigned flags, struct buf *out);

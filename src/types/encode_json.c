@@ -16,6 +16,7 @@
 struct encoder {
 	struct buf *out;
 	const struct schema_field *skipped; /* one field of the metadata, or NULL */
+	bool nested_kind;
 };
 
 static void write_struct(struct encoder *e, const struct schema *schema, const void *data, unsigned flags);
@@ -127,7 +128,8 @@ static void write_item(struct encoder *e, const struct schema_field *field, cons
 		write_raw(item, out);
 		break;
 	default:
-		write_struct(e, field->message, item, 0);
+		write_struct(e, field->message, item,
+			     e->nested_kind && !str_eq(field->name, STR("items")) ? ENCODE_KIND : 0);
 		break;
 	}
 }
@@ -320,7 +322,7 @@ static void write_struct(struct encoder *e, const struct schema *schema, const v
  */
 void encode_json(const struct schema *schema, const void *data, unsigned flags, struct buf *out)
 {
-	struct encoder e = {.out = out};
+	struct encoder e = {.out = out, .nested_kind = flags & ENCODE_NESTED_KIND};
 
 	if (flags & ENCODE_NO_RESOURCE_VERSION)
 		e.skipped = schema_find(&schema_meta_v1_object_meta, STR("resourceVersion"));

@@ -224,6 +224,14 @@ static void test_flags(void **state UNUSED)
 	encode_json(&schema_core_v1_config_map, d.data, 0, &out);
 	assert_string_equal(out.data, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"7\"}}");
 	arena_release(&d.arena);
+	decode(&d, &schema_apps_v1_stateful_set,
+	       "{\"spec\":{\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"data\"}}]}}");
+	buf_clear(&out);
+	encode_json(&schema_apps_v1_stateful_set, d.data, ENCODE_NESTED_KIND, &out);
+	assert_non_null(strstr(out.data,
+			       "\"volumeClaimTemplates\":[{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\","
+			       "\"metadata\":{\"name\":\"data\"}"));
+	arena_release(&d.arena);
 }
 
 int main(void)
