@@ -1,6 +1,7 @@
 /* The API server as a whole; see server.h. */
 #include "apiserver/server.h"
 
+#include "apiserver/allocator.h"
 #include "apiserver/openapi.h"
 #include "apiserver/request.h"
 #include "base/limits.h"
@@ -38,6 +39,8 @@ struct apiserver *apiserver_new(const struct apiserver_config *config, struct st
 	server->metrics = metrics;
 	server->health = health;
 	server->openapi = openapi_cache_new();
+	server->allocator = allocator_new(
+		&(struct allocator_config){config->service_range, config->node_port_min, config->node_port_max}, store);
 	server->workers = worker_pool_new("apiserver", LIMIT_HANDLER_THREADS);
 	apiserver_add_authenticator(server, authenticator_new_certificate());
 	apiserver_add_authorizer(server, authorizer_new_open_paths());
@@ -55,6 +58,7 @@ struct apiserver *apiserver_free(struct apiserver *server)
 	for (size_t i = 0; i < server->authorizers_len; i++)
 		server->authorizers[i]->free(server->authorizers[i]);
 	openapi_cache_free(server->openapi);
+	allocator_free(server->allocator);
 	free(server);
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #include "apiserver/steps.h"
 #include "base/random.h"
 #include "types/copy.h"
+#include "types/field_error.h"
 
 #define GENERATED_SUFFIX 5
 #define GENERATED_BASE	 58
@@ -184,7 +185,26 @@ static enum step_result prepare_update(struct request *request)
 	return STEP_NEXT;
 }
 
+/* What only the server can pick; of an object that is replaced as a whole or made. */
+static enum step_result allocate(struct request *request)
+{
+	struct field_errors *errors;
+	const void *old = request->created ? NULL : request->old->data;
+
+	if (!request->strategy->allocate || request->info.subresource.len)
+		return STEP_NEXT;
+	errors = ARENA_NEW(&request->arena, struct field_errors);
+	errors->arena = &request->arena;
+	request->strategy->allocate(&request->context, request->object, old, errors);
+	if (errors->len)
+		return status_field_errors(request, request->resource->group, request->resource->kind,
+					   meta_of(request)->name, errors);
+	return STEP_NEXT;
+}
+
 enum step_result step_prepare(struct request *request)
 {
-	return request->created ? prepare_create(request) : prepare_update(request);
+	enum step_result result = request->created ? prepare_create(request) : prepare_update(request);
+
+	return result == STEP_NEXT ? allocate(request) : result;
 }

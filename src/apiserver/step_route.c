@@ -1,6 +1,7 @@
 /* Step: which resource, what is done to it, how: from the info to resource, operation, options and the answer's form.
  */
 #include "apiserver/action.h"
+#include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "apiserver/steps.h"
 #include "apiserver/stored.h"
@@ -194,6 +195,7 @@ static void fill_context(struct request *request)
 	request->context.subresource = request->info.subresource;
 	request->context.lookup = request_lookup;
 	request->context.lookup_data = request;
+	request->context.allocator = request->server->allocator;
 	request->schema = stored_schema(request->resource);
 }
 

@@ -48,7 +48,8 @@
 #include "types/resource.h"
 #include "types/validate_name.h"
 
-struct object; /* types/object.h */
+struct allocator; /* apiserver/allocator.h */
+struct object;	  /* types/object.h */
 
 /* What the request gives a strategy beside the object. */
 struct strategy_context {
@@ -63,6 +64,7 @@ struct strategy_context {
 				       struct str name_space, struct str name); /* the stored object or NULL; lives as
 											  long as the request */
 	void *lookup_data;
+	struct allocator *allocator; /* apiserver/allocator.h */
 };
 
 /* When metadata.generation moves.  On create it is 1 (NONE: absent); deletionTimestamp moves it too where it is > 0. */
@@ -117,6 +119,11 @@ struct strategy {
 	 */
 	void (*prepare_update)(struct strategy_context *context, void *object, const void *old);
 	void (*prepare_status)(struct strategy_context *context, void *object, const void *old);
+	/*
+	 * After prepare_create or prepare_update: gives the object what only the server can pick (addresses, ports).
+	 * @old is NULL on create.  Errors end the request before anything else is checked.  May block.
+	 */
+	void (*allocate)(struct strategy_context *context, void *object, const void *old, struct field_errors *errors);
 
 	/* Validation of all but metadata, whose checks are the registry's. */
 	void (*validate_create)(struct strategy_context *context, const void *object, struct field_errors *errors);

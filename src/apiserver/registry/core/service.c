@@ -1,6 +1,8 @@
 /* Services: their columns and rules; addresses and ports are picked by the server's allocator. */
 #include "apiserver/registry/core/service.h"
 
+#include "apiserver/allocator.h"
+
 #define AFFINITY_SECONDS 10800
 
 static const struct str *new_str(struct arena *arena, const char *text)
@@ -72,6 +74,19 @@ static void default_object(struct strategy_context *context, void *object)
 static void prepare_update(struct strategy_context *context, void *object, const void *old)
 {
 	service_carry_over(context->arena, object, old);
+}
+
+/* A server without an allocator (a test's) picks nothing. */
+static void allocate(struct strategy_context *context, void *object, const void *old, struct field_errors *errors)
+{
+	struct str_slice families;
+
+	if (!context->allocator)
+		return;
+	families = allocator_families(context->allocator);
+	service_set_families(errors, object, old, &families);
+	if (!errors->len)
+		allocator_allocate(context->allocator, context->arena, object, errors);
 }
 
 static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
@@ -197,6 +212,7 @@ const struct strategy strategy_core_services = {
 	.validate_name = name_is_dns_label,
 	.default_object = default_object,
 	.prepare_update = prepare_update,
+	.allocate = allocate,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.validate_status = validate_status,
