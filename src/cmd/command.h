@@ -9,6 +9,8 @@
 /* name, what it is for */
 #define COMMANDS(X)                                                                                                    \
 	X(server, "run a cluster's control plane, and this host as its node")                                          \
+	X(agent, "make this host a node of a cluster")                                                                 \
+	X(image, "import, pull, list and remove the node's images")                                                    \
 	X(kubeconfig, "print a kubeconfig with a new certificate of the cluster")                                      \
 	X(version, "print the version")
 

@@ -2,8 +2,6 @@
 #include "cmd/controlplane.h"
 
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <signal.h>
 
 #include "apiserver/http.h"
@@ -13,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/components.h"
 #include "component/health.h"
+#include "component/host.h"
 #include "component/metrics.h"
 #include "net/http_server.h"
 #include "net/tls.h"
@@ -51,23 +50,11 @@ static int open_folder(const char *path, int *ret, struct error *err)
 /* The address others reach this host by: told, or the bind address, or the first that is not loopback. */
 static struct ip_address find_advertise_address(const struct controlplane_config *config)
 {
-	struct ip_address found = {0};
-	struct ifaddrs *list;
-	uint16_t port;
-
 	if (config->advertise_address.family != IP_NONE)
 		return config->advertise_address;
 	if (config->bind_address.family != IP_NONE && !ip_is_unspecified(&config->bind_address))
 		return config->bind_address;
-	if (getifaddrs(&list) == 0) {
-		for (const struct ifaddrs *it = list; it && found.family == IP_NONE; it = it->ifa_next)
-			if (it->ifa_addr && it->ifa_addr->sa_family == AF_INET && !(it->ifa_flags & IFF_LOOPBACK))
-				(void)ip_from_sockaddr(it->ifa_addr, &found, &port);
-		freeifaddrs(list);
-	}
-	if (found.family == IP_NONE)
-		(void)!ip_parse(STR("127.0.0.1"), &found);
-	return found;
+	return host_address();
 }
 
 static int open_keys(struct controlplane *plane, struct error *err)

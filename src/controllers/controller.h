@@ -56,7 +56,10 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(replicaset)                                                                                                  \
 	X(deployment)                                                                                                  \
 	X(endpoints)                                                                                                   \
-	X(endpointslice)
+	X(endpointslice)                                                                                               \
+	X(node_ipam)                                                                                                   \
+	X(node_lifecycle)                                                                                              \
+	X(taint_eviction)
 
 #define X(name) extern const struct controller controller_##name;
 CONTROLLERS(X)
