@@ -15,6 +15,7 @@ struct kubelet_context {
 	struct runtime *runtime;
 	struct recorder *recorder;
 	struct tokens *tokens;
+	struct references *references;
 	const struct resource *pods, *nodes, *leases, *configmaps, *secrets, *services, *serviceaccounts;
 	/* Any thread: the pod's machine shall look again.  @uid is copied. */
 	void (*wake)(void *cookie, struct str pod_uid);

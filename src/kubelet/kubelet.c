@@ -14,6 +14,7 @@
 #include "kubelet/node_object.h"
 #include "kubelet/pod.h"
 #include "kubelet/pod_view.h"
+#include "kubelet/references.h"
 #include "kubelet/tokens.h"
 #include "kubelet/volumes.h"
 #include "sys/loop.h"
@@ -263,6 +264,7 @@ struct kubelet *kubelet_new(const struct kubelet_config *config)
 	kubelet->pool = worker_pool_new("kubelet", WORKERS_MAX);
 	mutex_init(&kubelet->services_lock);
 	make_context(kubelet);
+	kubelet->context.references = references_new(&kubelet->context, kubelet->loop);
 	kubelet->pods = pods_new(&kubelet->context, kubelet->loop, kubelet->pool);
 	kubelet->pod_informer = informer_new(&(struct informer_config){
 		.loop = kubelet->loop,
@@ -305,7 +307,9 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	informer_free(kubelet->service_informer);
 	recorder_stop(kubelet->context.recorder, EVENT_FLUSH_NS);
 	worker_pool_free(kubelet->pool);
+	references_stop(kubelet->context.references);
 	loop_free(kubelet->loop);
+	references_free(kubelet->context.references);
 	pods_free(kubelet->pods);
 	node_object_free(kubelet->node);
 	recorder_free(kubelet->context.recorder);

@@ -55,6 +55,7 @@ static bool ensure_volumes(struct turn *turn)
 
 	if (volumes_set_up(turn->context, turn->view.pod, turn->arena, &turn->volumes, &err) == 0) {
 		turn->sync->memory->failure[0] = '\0';
+		wake_at(turn, turn->volumes.refresh_at);
 		return true;
 	}
 	fail(turn, "FailedMount", err.message, VOLUME_RETRY_NS);

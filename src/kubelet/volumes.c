@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kubelet/env.h"
+#include "kubelet/references.h"
 #include "kubelet/subpath.h"
 #include "kubelet/tokens.h"
 #include "kubelet/volumes/kinds.h"
@@ -112,6 +113,8 @@ int volumes_tear_down(const struct kubelet_context *context, struct str uid, str
 		return error_set(err, ERR_INVALID, "\"" STR_FMT "\" is no pod's UID", STR_ARG(uid));
 	if (context->tokens)
 		tokens_forget(context->tokens, uid);
+	if (context->references)
+		references_forget(context->references, uid);
 	if (access(str_c(dir), F_OK) < 0 && errno == ENOENT)
 		return 0;
 	if (mount_remove_below(str_c(dir), err) < 0)
