@@ -4,9 +4,11 @@
 
 #include "apiserver/admission.h"
 
-#define ADMISSION_PLUGINS(X) X(namespace_lifecycle)
+#define ADMISSION_PLUGINS(X)                                                                                           \
+	X(namespace_lifecycle)                                                                                         \
+	X(default_toleration_seconds)
 
-#define X(name)		     extern const struct admission_plugin admission_##name;
+#define X(name) extern const struct admission_plugin admission_##name;
 ADMISSION_PLUGINS(X)
 #undef X
 

@@ -32,6 +32,8 @@ struct apiserver_config {
 	struct ip_prefix service_range; /* 10.96.0.0/16 */
 	uint16_t node_port_min, node_port_max;
 	bool anonymous; /* allow system:anonymous */
+	/* How long a pod that says nothing of it stays on a node that is not ready, or unreachable. */
+	int64_t default_not_ready_toleration_s, default_unreachable_toleration_s;
 };
 
 struct apiserver {

@@ -18,6 +18,8 @@
 #include "sys/loop.h"
 #include "sys/path.h"
 
+#define DEFAULT_TOLERATION_S 300
+
 struct controlplane {
 	const struct controlplane_config *config;
 	struct arena arena;
@@ -124,6 +126,8 @@ static int make_apiserver(struct controlplane *plane, struct error *err)
 		.node_port_min = 30000,
 		.node_port_max = 32767,
 		.anonymous = true,
+		.default_not_ready_toleration_s = DEFAULT_TOLERATION_S,
+		.default_unreachable_toleration_s = DEFAULT_TOLERATION_S,
 	};
 
 	ip_format(&plane->advertise_address, text);

@@ -10,6 +10,7 @@
 #include "types/gen/coordination_v1.h"
 
 #define REPORT_NS    (300 * NS_PER_SEC)
+#define NOT_READY_NS (200 * NS_PER_MS) /* until the node is ready it is looked at often */
 #define RETRY_MIN_NS (200 * NS_PER_MS)
 #define RETRY_MAX_NS (7 * NS_PER_SEC)
 
@@ -24,7 +25,7 @@ struct node_object {
 	bool stopped;
 
 	/* The turn's, while one is under way: */
-	bool failed;
+	bool failed, ready;
 	bool said_starting;
 	int64_t reported_at;
 	struct object *lease; /* as written last */
@@ -58,6 +59,7 @@ static int report(struct node_object *node, const struct object *object, struct 
 	struct str patch;
 
 	next.status = node_status(context, &before->status, now, arena);
+	node->ready = node_status_ready(&next.status);
 	if (!node_status_differs(&next.status, &before->status, arena) && now - node->reported_at < REPORT_NS)
 		return 0;
 	patch = client_diff(context->nodes->schema, before, &next, "status", arena);
@@ -148,6 +150,8 @@ static void on_done(struct loop_call *call)
 		delay = MIN(delay, reconnect_failed(&node->backoff, now, &node->random));
 	else
 		reconnect_connected(&node->backoff, now);
+	if (!node->ready)
+		delay = MIN(delay, NOT_READY_NS);
 	loop_timer_start(&node->timer, delay, 0);
 }
 

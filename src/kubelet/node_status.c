@@ -256,6 +256,14 @@ struct core_v1_node_status node_status(const struct kubelet_context *context, co
 	return status;
 }
 
+bool node_status_ready(const struct core_v1_node_status *status)
+{
+	SLICE_FOREACH (condition, status->conditions)
+		if (str_eq(condition->type, STR("Ready")))
+			return str_eq(condition->status, STR("True"));
+	return false;
+}
+
 bool node_status_differs(const struct core_v1_node_status *a, const struct core_v1_node_status *b, struct arena *arena)
 {
 	struct core_v1_node_status x = *a, y = *b;

@@ -11,6 +11,8 @@ struct core_v1_node_status node_status(const struct kubelet_context *context, co
 				       int64_t now, struct arena *arena);
 /* The amounts of the node that pods may have. */
 struct quantity_map node_allocatable(const struct kubelet_context *context, struct arena *arena);
+/* Is the Ready condition True? */
+bool node_status_ready(const struct core_v1_node_status *status);
 /* Do they differ in more than heartbeat times? */
 bool node_status_differs(const struct core_v1_node_status *a, const struct core_v1_node_status *b, struct arena *arena);
 
