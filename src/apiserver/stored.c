@@ -8,9 +8,10 @@
 
 const struct schema *stored_schema(const struct resource *resource)
 {
-	if (str_eq(resource->storage_version, resource->api_version))
-		return resource->schema;
-	return schema_by_kind(resource->storage_version, resource->kind);
+	const struct schema *schema = schema_by_kind(resource->storage_version, resource->kind);
+
+	/* Where the storage version has no type here, objects are stored as they are served. */
+	return schema ? schema : resource->schema;
 }
 
 struct str stored_key(const struct resource *resource, struct str name_space, struct str name, struct arena *arena)
