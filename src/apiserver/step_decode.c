@@ -14,7 +14,7 @@
 static struct str excerpt(struct request *request, enum media_format format)
 {
 	struct str body = request->body, part = str_sub(body, 0, EXCERPT_SIZE);
-	struct buf cleanup_buf hex;
+	struct buf cleanup_buf hex = {0};
 
 	if (body.len == 0)
 		return STR("<empty>");

@@ -3,7 +3,8 @@
  *
  * The ceiling is given once, at init.  An append that would pass it sets `overflow` and appends nothing, and so does
  * every later one: code that writes a long text appends freely and asks once, at the end.  What was written before
- * stays.  The contents always have a NUL after them.  One thread.
+ * stays.  The contents always have a NUL after them.  One thread.  A zeroed one may be released: a cleanup_buf that may
+ * be left before its init begins as {0}.
  *
  *	struct buf out;
  *	buf_init(&out, LIMIT_OBJECT);

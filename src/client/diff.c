@@ -40,7 +40,7 @@ struct str client_diff(const struct schema *schema, const void *old, const void 
 	struct value *before = encode_value(schema, old, ENCODE_NO_RESOURCE_VERSION, arena);
 	struct value *after = encode_value(schema, new_, ENCODE_NO_RESOURCE_VERSION, arena);
 	struct value *patch, *whole;
-	struct buf cleanup_buf text;
+	struct buf cleanup_buf text = {0};
 
 	if (only) {
 		struct value *empty = value_object(arena), *part = value_get(before, str_from(only));

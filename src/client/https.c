@@ -79,7 +79,7 @@ static struct str delete_body(const struct api_request *request, struct arena *a
 static int body_of(const struct api_request *request, struct arena *arena, struct str *ret, const char **ret_type,
 		   struct error *err)
 {
-	struct buf cleanup_buf text;
+	struct buf cleanup_buf text = {0};
 
 	*ret = STR_EMPTY;
 	*ret_type = NULL;

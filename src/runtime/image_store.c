@@ -257,7 +257,7 @@ static struct str blob_path(struct str digest, struct arena *arena)
 int image_store_config(struct image_store *store, struct str id, struct arena *arena, struct image_config *ret,
 		       struct error *err)
 {
-	struct buf cleanup_buf text;
+	struct buf cleanup_buf text = {0};
 	int r;
 
 	if (!image_digest_valid(id))
