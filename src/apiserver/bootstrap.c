@@ -2,6 +2,8 @@
  * The objects every cluster has: made at the start where they are missing, through the same pipeline as everybody's.
  */
 #include "apiserver/local.h"
+#include "apiserver/policy/reconcile.h"
+#include "apiserver/rbac.h"
 #include "apiserver/server.h"
 #include "types/gen/core_v1.h"
 #include "types/gen/discovery_v1.h"
@@ -155,10 +157,20 @@ static int ensure_endpoints(struct apiserver *server, struct error *err)
 	return ensure(server, STR("discovery.k8s.io"), STR("v1"), STR("endpointslices"), &slice, err);
 }
 
+/* From here on the policy, which is in the store by now, says who may do what. */
+static int start_rbac(struct apiserver *server, struct error *err)
+{
+	if (rbac_new(server->store, &server->rbac, err) < 0)
+		return -(int)err->code;
+	apiserver_add_authorizer(server, authorizer_new_rbac(server->rbac));
+	return 0;
+}
+
 int apiserver_bootstrap(struct apiserver *server, struct error *err)
 {
 	int (*const parts[])(struct apiserver * server, struct error * err) = {
-		ensure_namespaces, ensure_priority_classes, ensure_service_cidr, ensure_service, ensure_endpoints,
+		ensure_namespaces, ensure_priority_classes, ensure_service_cidr, ensure_service,
+		ensure_endpoints,  policy_reconcile,	    start_rbac,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

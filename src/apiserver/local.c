@@ -86,6 +86,7 @@ static void fill(struct request *request, const struct local_call *call)
 	request->local = true;
 	request->trusted = call->trusted;
 	request->options.dry_run = call->dry_run;
+	request->lazy = call->lazy;
 	request->user = *call->user;
 	request->resource = call->resource;
 	request->strategy = strategy_find(call->resource);

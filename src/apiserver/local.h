@@ -32,6 +32,7 @@ struct local_call {
 	struct str resource_version; /* watch: from where; empty: initial events and their end */
 	struct str field_manager;
 	bool dry_run;
+	bool lazy;    /* the write need not survive the machine: it is made again at the next start */
 	bool trusted; /* was authorized as part of another request: not asked again */
 };
 

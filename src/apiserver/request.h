@@ -103,6 +103,7 @@ struct request {
 	struct str body;
 	struct http_request *http; /* NULL in process: for actions that upgrade or stream */
 	bool local;
+	bool lazy;			   /* in process: the write need not survive the machine */
 	bool trusted;			   /* in process, as part of a request that was authorized: not asked again */
 	const struct schema *local_schema; /* of local_body */
 	const void *local_body;

@@ -3,6 +3,7 @@
 
 #include "apiserver/allocator.h"
 #include "apiserver/openapi.h"
+#include "apiserver/rbac.h"
 #include "apiserver/request.h"
 #include "base/limits.h"
 #include "sys/thread.h"
@@ -59,6 +60,7 @@ struct apiserver *apiserver_free(struct apiserver *server)
 		server->authorizers[i]->free(server->authorizers[i]);
 	openapi_cache_free(server->openapi);
 	allocator_free(server->allocator);
+	rbac_free(server->rbac);
 	free(server);
 	return NULL;
 }

@@ -22,6 +22,7 @@ struct health;
 struct kubelet_proxy;
 struct metrics;
 struct openapi_cache;
+struct rbac;
 struct request;
 struct worker_pool;
 
@@ -44,6 +45,7 @@ struct apiserver {
 	size_t authenticators_len;
 	struct authorizer *authorizers[APISERVER_CHAIN_MAX];
 	size_t authorizers_len;
+	struct rbac *rbac; /* roles and bindings; NULL before the bootstrap */
 	struct discovery *discovery;
 	struct openapi_cache *openapi;
 	struct allocator *allocator;

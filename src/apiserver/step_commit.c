@@ -35,6 +35,8 @@ static enum store_durability durability_of(const struct request *request)
 {
 	struct str plural = request->resource->plural;
 
+	if (request->lazy)
+		return STORE_LAZY;
 	return str_eq(plural, STR("events")) || str_eq(plural, STR("leases")) ? STORE_LAZY : STORE_SYNC;
 }
 
