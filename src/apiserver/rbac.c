@@ -9,7 +9,8 @@
  * thread's own share keeps it above zero until the count was moved: refs starts at BIAS and the addition takes BIAS off
  * again, so refs cannot be zero before.
  */
-#include "apiserver/rbac_rules.h"
+#include "apiserver/rbac.h"
+
 #include "apiserver/rbac_snapshot.h"
 #include "apiserver/stored.h"
 #include "base/log.h"
