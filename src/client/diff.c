@@ -42,6 +42,7 @@ struct str client_diff(const struct schema *schema, const void *old, const void 
 	struct value *patch, *whole;
 	struct buf cleanup_buf text = {0};
 
+	buf_init(&text, LIMIT_OBJECT);
 	if (only) {
 		struct value *empty = value_object(arena), *part = value_get(before, str_from(only));
 
@@ -57,7 +58,6 @@ struct str client_diff(const struct schema *schema, const void *old, const void 
 		whole = value_object(arena);
 		value_set(arena, whole, str_from(only), patch);
 	}
-	buf_init(&text, LIMIT_OBJECT);
 	json_write(whole, &text);
 	return arena_str(arena, buf_view(&text));
 }

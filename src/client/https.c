@@ -81,6 +81,7 @@ static int body_of(const struct api_request *request, struct arena *arena, struc
 {
 	struct buf cleanup_buf text = {0};
 
+	buf_init(&text, LIMIT_REQUEST_BODY);
 	*ret = STR_EMPTY;
 	*ret_type = NULL;
 	if (request->operation == API_PATCH) {
@@ -90,7 +91,6 @@ static int body_of(const struct api_request *request, struct arena *arena, struc
 		*ret = delete_body(request, arena);
 		*ret_type = "application/json";
 	} else if (request->body) {
-		buf_init(&text, LIMIT_REQUEST_BODY);
 		encode_json(request->body_schema, request->body, ENCODE_KIND, &text);
 		if (text.overflow)
 			return error_set(err, ERR_TOO_LARGE, "the object is larger than %d bytes", LIMIT_REQUEST_BODY);

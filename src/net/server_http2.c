@@ -348,9 +348,7 @@ static void http2_start(struct exchange *exchange, const struct http_response *r
 	if (whole) {
 		exchange->ended = true;
 		atomic_fetch_add_explicit(&exchange->home->sent, body_len, memory_order_relaxed);
-		if (silent) {
-			payload_release(&body);
-		} else {
+		if (!silent) {
 			/* Without a release it lives as long as the exchange, which waits for it. */
 			if (!body.release)
 				body.release = keep_nothing;
@@ -359,6 +357,9 @@ static void http2_start(struct exchange *exchange, const struct http_response *r
 	}
 	if (nghttp2_submit_response(session, exchange->stream_id, nv, len, silent && whole ? NULL : &provider) != 0)
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_INTERNAL_ERROR);
+	/* Only now: the header may live in what the body's owner frees. */
+	if (whole && silent)
+		payload_release(&body);
 	server_conn_produce_later(exchange->conn);
 }
 
