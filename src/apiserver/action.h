@@ -32,6 +32,12 @@ struct action {
 	enum step_result (*run)(struct request *request);
 };
 
+/*
+ * Writes the struct of the resource's storage version in place of what is stored at @revision, past admission and the
+ * kind's rules: for actions that change a part of an object that updates may not.  Blocks.
+ */
+int write_object(struct request *request, const struct resource *resource, const void *data, uint64_t revision,
+		 struct store_write *write, struct error *err) MUST_CHECK;
 /* The action for a verb of a resource, or NULL. */
 const struct action *action_find(const struct resource *resource, struct str subresource, unsigned verb);
 

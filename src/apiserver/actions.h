@@ -4,7 +4,7 @@
 
 #include "apiserver/action.h"
 
-#define ACTIONS(X) X(scale)
+#define ACTIONS(X) X(scale) X(binding) X(pod_binding) X(pod_eviction)
 
 #define X(name)	   extern const struct action action_##name;
 ACTIONS(X)

@@ -55,11 +55,11 @@ static int fill_selectors(struct request *request, const struct local_call *call
 	struct request_options *options = &request->options;
 	int result;
 
-	options->label_text = call->label_selector;
-	options->field_text = call->field_selector;
-	result = selector_parse(call->label_selector, &request->arena, &options->labels, err);
+	options->label_text = arena_str(&request->arena, call->label_selector);
+	options->field_text = arena_str(&request->arena, call->field_selector);
+	result = selector_parse(options->label_text, &request->arena, &options->labels, err);
 	if (result == 0)
-		result = selector_parse_fields(call->field_selector, &request->arena, &options->fields, err);
+		result = selector_parse_fields(options->field_text, &request->arena, &options->fields, err);
 	if (result == 0 && call->resource_version.len &&
 	    str_parse_uint64(call->resource_version, &options->revision) < 0)
 		result = error_set(err, ERR_BAD_REQUEST, "invalid resource version " STR_FMT,

@@ -27,7 +27,12 @@ static enum step_result failed(struct request *request)
 /* A delete that removed the object shows it, or says that it is gone. */
 static enum step_result respond_deleted(struct request *request)
 {
-	if (request->operation == OP_DELETE && !request->strategy->delete_returns_object && !request->local)
+	/* In process nothing is what is left of it. */
+	if (request->local && request->operation == OP_DELETE) {
+		request->response.code = 200;
+		return STEP_DONE;
+	}
+	if (request->operation == OP_DELETE && !request->strategy->delete_returns_object)
 		return status_deleted(request, request->old->meta);
 	return respond_stored(request, 200, request->object, request->old->revision);
 }
