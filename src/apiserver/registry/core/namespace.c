@@ -105,6 +105,18 @@ static const struct strategy_subresource subresources[] = {
 	{STR_INIT("finalize"), prepare_finalize, validate_finalize},
 };
 
+/* The namespace controller empties it first, and takes the finalizers away when nothing is left. */
+static bool must_stay(const void *object)
+{
+	return ((const struct core_v1_namespace *)object)->spec.finalizers.len > 0;
+}
+
+static bool prepare_delete(struct strategy_context *context UNUSED, void *object, const void *old)
+{
+	((struct core_v1_namespace *)object)->status.phase = STR("Terminating");
+	return must_stay(old);
+}
+
 static struct str select_field(const void *object, struct str path UNUSED, struct arena *arena UNUSED)
 {
 	return ((const struct core_v1_namespace *)object)->status.phase;
@@ -132,6 +144,8 @@ const struct strategy strategy_core_namespaces = {
 	.prepare_create = prepare_create,
 	.prepare_update = prepare_update,
 	.canonicalize = set_name_label,
+	.prepare_delete = prepare_delete,
+	.must_stay = must_stay,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.validate_status = validate_status,
