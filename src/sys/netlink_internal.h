@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
+#include "sys/mnl_walk.h"
 #include "sys/netlink.h"
 
 #define NETLINK_BUFFER_SIZE (32 * 1024)

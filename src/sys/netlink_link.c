@@ -28,7 +28,7 @@ static void read_link(const struct nlmsghdr *message, struct netlink_link *ret)
 	const struct nlattr *attr;
 
 	*ret = (struct netlink_link){.index = info->ifi_index, .up = info->ifi_flags & IFF_UP};
-	mnl_attr_for_each(attr, message, sizeof(*info))
+	MNL_ATTR_FOREACH(attr, message, sizeof(*info))
 	{
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:

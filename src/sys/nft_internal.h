@@ -8,6 +8,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "sys/mnl_walk.h"
 #include "sys/nftables.h"
 
 #define NFT_BUFFER_SIZE (64 * 1024)

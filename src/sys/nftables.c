@@ -127,7 +127,7 @@ static const struct nlattr *child(const struct nlattr *parent, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, parent) if (mnl_attr_get_type(attr) == type) return attr;
+	MNL_ATTR_FOREACH_NESTED(attr, parent) if (mnl_attr_get_type(attr) == type) return attr;
 	return NULL;
 }
 
@@ -180,12 +180,12 @@ static int take_elements(const struct nlmsghdr *message, void *data)
 	const struct nlattr *attr, *item;
 	struct nft_element element;
 
-	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg))
+	MNL_ATTR_FOREACH(attr, message, sizeof(struct nfgenmsg))
 	{
 		if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		mnl_attr_for_each_nested(item, attr) if (read_element(item, &element))
-			reader->each(reader->data, &element);
+		MNL_ATTR_FOREACH_NESTED(item, attr)
+		if (read_element(item, &element)) reader->each(reader->data, &element);
 	}
 	return MNL_CB_OK;
 }
@@ -222,7 +222,7 @@ static const struct nlattr *find(const struct nlmsghdr *message, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == type) return attr;
+	MNL_ATTR_FOREACH(attr, message, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == type) return attr;
 	return NULL;
 }
 
