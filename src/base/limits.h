@@ -39,6 +39,7 @@
 #define LIMIT_SHIM_MESSAGE	  (64 * KIB)	       /* one message of the shim's protocol */
 #define LIMIT_NFT_BATCH		  (64 * MIB)	       /* one nftables transaction */
 #define LIMIT_DNS_FRAME		  (16 * MIB)	       /* one frame of the DNS feed: a service with its endpoints */
+#define LIMIT_DNS_BACKLOG	  (128 * MIB)	       /* frames a DNS process has not read yet: a snapshot and more */
 #define LIMIT_DNS_CLIENTS	  256		       /* open TCP connections to the DNS server */
 #define LIMIT_DNS_FORWARDS	  1000		       /* questions on their way to other name servers */
 #define LIMIT_DNS_REQUESTS	  4096		       /* clients waiting for other name servers */

@@ -28,8 +28,7 @@ static void read_link(const struct nlmsghdr *message, struct netlink_link *ret)
 	const struct nlattr *attr;
 
 	*ret = (struct netlink_link){.index = info->ifi_index, .up = info->ifi_flags & IFF_UP};
-	MNL_ATTR_FOREACH(attr, message, sizeof(*info))
-	{
+	MNL_ATTR_FOREACH (attr, message, sizeof(*info)) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			snprintf(ret->name, sizeof(ret->name), "%s", mnl_attr_get_str(attr));

@@ -114,8 +114,7 @@ static int add_route(const struct nlmsghdr *message, void *data)
 		return MNL_CB_OK;
 	route.destination.length = info->rtm_dst_len;
 	route.destination.address.family = info->rtm_family == AF_INET6 ? IP_V6 : IP_V4;
-	MNL_ATTR_FOREACH(attr, message, sizeof(*info))
-	{
+	MNL_ATTR_FOREACH (attr, message, sizeof(*info)) {
 		uint16_t type = mnl_attr_get_type(attr);
 
 		if (type == RTA_DST)

@@ -40,9 +40,9 @@ static bool is_foreign(const struct nlmsghdr *message)
 {
 	const struct nlattr *attr;
 
-	MNL_ATTR_FOREACH(attr, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_PID) return ntohl(mnl_attr_get_u32(attr)) !=
-		(uint32_t)getpid();
+	MNL_ATTR_FOREACH (attr, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_PID)
+			return ntohl(mnl_attr_get_u32(attr)) != (uint32_t)getpid();
 	return true;
 }
 

@@ -127,7 +127,9 @@ static const struct nlattr *child(const struct nlattr *parent, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	MNL_ATTR_FOREACH_NESTED(attr, parent) if (mnl_attr_get_type(attr) == type) return attr;
+	MNL_ATTR_FOREACH_NESTED (attr, parent)
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
 	return NULL;
 }
 
@@ -180,12 +182,12 @@ static int take_elements(const struct nlmsghdr *message, void *data)
 	const struct nlattr *attr, *item;
 	struct nft_element element;
 
-	MNL_ATTR_FOREACH(attr, message, sizeof(struct nfgenmsg))
-	{
+	MNL_ATTR_FOREACH (attr, message, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		MNL_ATTR_FOREACH_NESTED(item, attr)
-		if (read_element(item, &element)) reader->each(reader->data, &element);
+		MNL_ATTR_FOREACH_NESTED (item, attr)
+			if (read_element(item, &element))
+				reader->each(reader->data, &element);
 	}
 	return MNL_CB_OK;
 }
@@ -222,7 +224,9 @@ static const struct nlattr *find(const struct nlmsghdr *message, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	MNL_ATTR_FOREACH(attr, message, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == type) return attr;
+	MNL_ATTR_FOREACH (attr, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
 	return NULL;
 }
 

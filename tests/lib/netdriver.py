@@ -54,7 +54,7 @@ class Driver:
     def close(self):
         if self.popen.poll() is None:
             self.popen.stdin.close()
-            self.popen.wait(10)
+            assert self.popen.wait(10) == 0
         self.popen.stdout.close()
 
 
