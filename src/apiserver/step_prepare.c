@@ -49,7 +49,7 @@ static enum step_result prepare_create(struct request *request)
 	meta->uid = arena_str_c(&request->arena, uid);
 	meta->creation_timestamp = (struct timestamp){request->now.seconds, 0, true};
 	generate_name(request, meta);
-	meta->generation = 0;
+	/* Kinds that do not count keep what the client gave. */
 	if (strategy->generation == GENERATION_SPEC || strategy->generation == GENERATION_CONSTANT)
 		meta->generation = 1;
 	if (has_status_subresource(request) && !strategy->keep_status_on_create)

@@ -132,6 +132,15 @@ static void validate_status(struct strategy_context *context UNUSED, const void 
 		check_ingress(errors, INDEX(path, i), &service->status.load_balancer.ingress.items[i]);
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old UNUSED)
+{
+	const struct core_v1_service *service = object;
+
+	if (service->spec.external_ips.len)
+		vec_push(context->arena, &context->warnings,
+			 STR("spec.externalIPs is deprecated and may no longer be implemented in some clusters"));
+}
+
 static struct str select_field(const void *object, struct str path, struct arena *arena UNUSED)
 {
 	const struct core_v1_service *service = object;
@@ -216,6 +225,7 @@ const struct strategy strategy_core_services = {
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.validate_status = validate_status,
+	.warnings = warnings,
 	FIELDS(fields),
 	.select_field = select_field,
 	COLUMNS(columns),

@@ -1,0 +1,89 @@
+/* Daemon sets. */
+#include "apiserver/registry/apps/workload.h"
+#include "types/gen/apps_v1.h"
+
+static void default_object(struct strategy_context *context, void *object)
+{
+	struct apps_v1_daemon_set *set = object;
+	struct apps_v1_daemon_set_update_strategy *strategy = &set->spec.update_strategy;
+
+	if (!strategy->rolling_update && (!strategy->type.len || str_eq_c(strategy->type, "RollingUpdate")))
+		strategy->rolling_update = ARENA_NEW(context->arena, struct apps_v1_rolling_update_daemon_set);
+	default_pod_spec(context->arena, &set->spec.template.spec);
+}
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	const struct apps_v1_daemon_set_spec *spec = &((const struct apps_v1_daemon_set *)object)->spec;
+	struct selector selector;
+	struct error err = {0};
+
+	check_label_selector(errors, FIELD(SPEC, "selector"), spec->selector);
+	if (selector_from_label_selector(spec->selector, errors->arena, &selector, &err) == 0 &&
+	    !selector_matches(&selector, &spec->template.metadata.labels))
+		field_invalid(errors, FIELD(SPEC, "template.metadata.labels"),
+			      field_value_map(&spec->template.metadata.labels, errors->arena),
+			      "`selector` does not match template `labels`");
+	if (spec->selector && !(spec->selector->match_labels.len + spec->selector->match_expressions.len))
+		field_invalid(errors, FIELD(SPEC, "selector"),
+			      field_value_struct(&schema_meta_v1_label_selector, spec->selector, errors->arena),
+			      "empty selector is invalid for daemonset");
+	check_pod_template(errors, FIELD(SPEC, "template"), &spec->template);
+	if (!str_eq_c(spec->template.spec.restart_policy, "Always"))
+		field_not_supported_c(errors, FIELD(SPEC, "template.spec.restartPolicy"),
+				      VALUE(spec->template.spec.restart_policy), "Always", NULL);
+	check_not_negative(errors, FIELD(SPEC, "minReadySeconds"), spec->min_ready_seconds);
+	if (spec->revision_history_limit)
+		check_not_negative(errors, FIELD(SPEC, "revisionHistoryLimit"), *spec->revision_history_limit);
+}
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	const struct apps_v1_daemon_set *set = object, *before = old;
+
+	validate_create(context, object, errors);
+	check_immutable(errors, FIELD(SPEC, "selector"), &schema_meta_v1_label_selector, set->spec.selector,
+			before->spec.selector);
+}
+
+static void cells(struct table_row *row, const void *object)
+{
+	const struct apps_v1_daemon_set *set = object;
+
+	table_cell_str(row, set->metadata.name);
+	table_cell_int(row, set->status.desired_number_scheduled);
+	table_cell_int(row, set->status.current_number_scheduled);
+	table_cell_int(row, set->status.number_ready);
+	table_cell_int(row, set->status.updated_number_scheduled);
+	table_cell_int(row, set->status.number_available);
+	table_cell_labels(row, &set->spec.template.spec.node_selector);
+	table_cell_age(row, set->metadata.creation_timestamp);
+	cell_containers(row, &set->spec.template.spec.containers);
+	cell_selector(row, set->spec.selector, "<none>");
+}
+
+static const struct table_column columns[] = {
+	COLUMN_NAME,
+	COLUMN("Desired", "integer", 0),
+	COLUMN("Current", "integer", 0),
+	COLUMN("Ready", "integer", 0),
+	COLUMN("Up-to-date", "integer", 0),
+	COLUMN("Available", "integer", 0),
+	COLUMN("Node Selector", "string", 0),
+	COLUMN_AGE,
+	COLUMN("Containers", "string", 1),
+	COLUMN("Images", "string", 1),
+	COLUMN("Selector", "string", 1),
+};
+
+const struct strategy strategy_apps_daemonsets = {
+	.group = STR_INIT("apps"),
+	.plural = STR_INIT("daemonsets"),
+	.generation = GENERATION_SPEC,
+	.default_object = default_object,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
+	COLUMNS(columns),
+	.cells = cells,
+};

@@ -1,0 +1,58 @@
+/* CSI drivers. */
+#include "apiserver/registry/common.h"
+#include "types/gen/storage_v1.h"
+
+static void cell_audiences(struct table_row *row, const struct storage_v1_token_request_slice *requests)
+{
+	struct str text = STR_EMPTY;
+
+	SLICE_FOREACH (request, *requests)
+		text = arena_printf(row->arena, STR_FMT "%s" STR_FMT, STR_ARG(text),
+				    request == requests->items ? "" : ",", STR_ARG(request->audience));
+	table_cell_str(row, requests->items ? text : STR("<unset>"));
+}
+
+static void prepare_update(struct strategy_context *context UNUSED, void *object, const void *old)
+{
+	struct storage_v1_csi_driver *driver = object;
+	const struct storage_v1_csi_driver *before = old;
+
+	bump_generation(&driver->metadata, &before->metadata,
+			!equal_struct(&schema_storage_v1_csi_driver_spec, &driver->spec, &before->spec));
+}
+
+static void cells(struct table_row *row, const void *object)
+{
+	const struct storage_v1_csi_driver *driver = object;
+
+	table_cell_str(row, driver->metadata.name);
+	cell_bool_or(row, driver->spec.attach_required, true);
+	cell_bool_or(row, driver->spec.pod_info_on_mount, false);
+	cell_bool_or(row, driver->spec.storage_capacity, false);
+	cell_audiences(row, &driver->spec.token_requests);
+	cell_bool_or(row, driver->spec.requires_republish, false);
+	cell_list(row, &driver->spec.volume_lifecycle_modes, ",", "<none>");
+	table_cell_age(row, driver->metadata.creation_timestamp);
+}
+
+static const struct table_column columns[] = {
+	COLUMN_NAME,
+	COLUMN("AttachRequired", "boolean", 0),
+	COLUMN("PodInfoOnMount", "boolean", 0),
+	COLUMN("StorageCapacity", "boolean", 0),
+	COLUMN("TokenRequests", "string", 0),
+	COLUMN("RequiresRepublish", "boolean", 0),
+	COLUMN("Modes", "string", 0),
+	COLUMN_AGE,
+};
+
+const struct strategy strategy_storage_csidrivers = {
+	.group = STR_INIT("storage.k8s.io"),
+	.plural = STR_INIT("csidrivers"),
+	.delete_returns_object = true,
+	.forbid_unconditional_update = true,
+	.generation = GENERATION_CUSTOM,
+	.prepare_update = prepare_update,
+	COLUMNS(columns),
+	.cells = cells,
+};

@@ -1,0 +1,46 @@
+/* Storage classes. */
+#include "apiserver/registry/common.h"
+#include "types/gen/storage_v1.h"
+
+static bool is_default(const struct meta_v1_object_meta *meta)
+{
+	static const char *const keys[] = {"storageclass.kubernetes.io/is-default-class",
+					   "storageclass.beta.kubernetes.io/is-default-class"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct str *value = str_map_get(&meta->annotations, str_from(keys[i]));
+
+		if (value && str_eq_c(*value, "true"))
+			return true;
+	}
+	return false;
+}
+
+static void cells(struct table_row *row, const void *object)
+{
+	const struct storage_v1_storage_class *class = object;
+
+	cell_printf(row, STR_FMT "%s", STR_ARG(class->metadata.name), is_default(&class->metadata) ? " (default)" : "");
+	table_cell_str(row, class->provisioner);
+	table_cell_str(row, class->reclaim_policy ? *class->reclaim_policy : STR("Delete"));
+	table_cell_str(row, class->volume_binding_mode ? *class->volume_binding_mode : STR("Immediate"));
+	cell_bool_or(row, class->allow_volume_expansion, false);
+	table_cell_age(row, class->metadata.creation_timestamp);
+}
+
+static const struct table_column columns[] = {
+	COLUMN_NAME,
+	COLUMN("Provisioner", "string", 0),
+	COLUMN("ReclaimPolicy", "string", 0),
+	COLUMN("VolumeBindingMode", "string", 0),
+	COLUMN("AllowVolumeExpansion", "boolean", 0),
+	COLUMN_AGE,
+};
+
+const struct strategy strategy_storage_storageclasses = {
+	.group = STR_INIT("storage.k8s.io"),
+	.plural = STR_INIT("storageclasses"),
+	.delete_returns_object = true,
+	COLUMNS(columns),
+	.cells = cells,
+};
