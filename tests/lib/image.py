@@ -46,7 +46,7 @@ class Image:
         self.layer = _tar([(n, tarfile.DIRTYPE, mode, None) for n, mode in FOLDERS.items()]
                           + [('bin/busybox', tarfile.REGTYPE, 0o755, binary)]
                           + [('bin/' + n, tarfile.LNKTYPE, 0o755, 'bin/busybox') for n in applets]
-                          + [(n, tarfile.REGTYPE, 0o755 if n.startswith('bin/') else 0o644, data) for n, data in content.items()])
+                          + [(n, tarfile.REGTYPE, 0o755 if n.startswith('bin/') or data[:2] == b'#!' else 0o644, data) for n, data in content.items()])
         config = {'Env': ['PATH=/bin'] + ['%s=%s' % pair for pair in (env or {}).items()], 'Entrypoint': entrypoint,
                   'Cmd': cmd or (None if entrypoint else ['/bin/sh']), 'User': user, 'WorkingDir': working_dir}
         self.config = json.dumps({
