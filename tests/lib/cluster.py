@@ -17,9 +17,11 @@ def program():
 
 
 class Server:
-    """`wherry server`.  stop() and start() again use the same data; close() ends it."""
+    """`wherry server`.  stop() and start() again use the same data; close() ends it.
 
-    def __init__(self, test_id, name='server', address='127.0.0.1', netns=None, node=False, flags=(), data=None, env=None):
+    With begin=False nothing runs until start()."""
+
+    def __init__(self, test_id, name='server', address='127.0.0.1', netns=None, node=False, flags=(), data=None, env=None, begin=True):
         self.test_id, self.name, self.address, self.netns, self.env = test_id, name, address, netns, env
         self.folder = test_id.folder(name)
         self.data = data or os.path.join(self.folder, 'data')
@@ -27,7 +29,8 @@ class Server:
         self.kubeconfig = os.path.join(self.folder, 'admin.kubeconfig')
         self.flags = list(flags) if node else ['--no-node', *flags]
         self.process = None
-        self.start()
+        if begin:
+            self.start()
 
     def __enter__(self):
         return self
