@@ -23,6 +23,7 @@
 #define LIMIT_CONNECTION_BUFFER	  (1 * MIB) /* bytes written and not yet taken by a peer */
 #define LIMIT_WATCH_EVENTS	  1000	    /* events queued for a watcher; what is beyond it reads from the history */
 #define LIMIT_RELAY_BUFFER	  (256 * KIB)
+#define LIMIT_HANDOVER		  (64 * KIB) /* one frame from a child to its supervisor */
 #define LIMIT_LOG_LINE		  (16 * KIB)
 #define LIMIT_HANDLER_THREADS	  600	  /* requests that may block at the same time; upstream's 400 + 200 in flight */
 #define LIMIT_METRICS_PER_FAMILY  2000	  /* sets of label values; more share one called "other" */

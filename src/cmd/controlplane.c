@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/components.h"
+#include "cmd/handover.h"
 #include "component/health.h"
 #include "component/host.h"
 #include "component/metrics.h"
@@ -20,11 +21,14 @@
 
 #define DEFAULT_TOLERATION_S 300
 
+#define RENEWAL_NS (30 * 24 * 3600 * NS_PER_SEC)
+
 struct controlplane {
 	const struct controlplane_config *config;
 	struct arena arena;
 	int server_dir, pki_dir;
 	struct loop *loop; /* of the signals */
+	struct loop_timer renewal;
 	struct cluster_keys *keys;
 	struct store *store;
 	struct metrics *metrics;
@@ -175,28 +179,73 @@ static struct str server_url(struct controlplane *plane)
 			    plane->config->secure_port);
 }
 
+/* A new certificate of the cluster's authority, as a kubeconfig. */
+static int make_kubeconfig(struct controlplane *plane, struct str user, struct str group, struct arena *arena,
+			   struct str *ret, struct error *err)
+{
+	struct str cert, key;
+
+	if (cluster_keys_sign_client(plane->keys, user, &group, 1, clock_wall_ns() / NS_PER_SEC, arena, &cert, &key,
+				     err) < 0)
+		return -(int)err->code;
+	*ret = kubeconfig_text(server_url(plane), plane->keys->ca_pem, user, cert, key, arena);
+	return 0;
+}
+
+static int make_admin_kubeconfig(struct controlplane *plane, struct arena *arena, struct str *ret, struct error *err)
+{
+	return make_kubeconfig(plane, STR("kubernetes-admin"), STR("system:masters"), arena, ret, err);
+}
+
 /* The folder and the name in it. */
 static int write_kubeconfig(struct controlplane *plane, struct error *err)
 {
-	static const struct str masters[] = {STR_INIT("system:masters")};
-	struct str path = plane->config->write_kubeconfig, cert, key, text;
+	struct arena cleanup_arena arena = {0};
+	struct str path = plane->config->write_kubeconfig, text;
 	ptrdiff_t slash = str_last_index(path, '/');
-	int cleanup_close folder = -1;
+	cleanup_close int folder = -1;
 	int result;
 
 	if (path.len == 0)
 		return 0;
-	if (cluster_keys_sign_client(plane->keys, STR("kubernetes-admin"), masters, 1, clock_wall_ns() / NS_PER_SEC,
-				     &plane->arena, &cert, &key, err) < 0)
+	if (make_admin_kubeconfig(plane, &arena, &text, err) < 0)
 		return -(int)err->code;
-	text = kubeconfig_text(server_url(plane), plane->keys->ca_pem, STR("kubernetes-admin"), cert, key,
-			       &plane->arena);
-	folder = open(slash < 0 ? "." : str_c(arena_str(&plane->arena, str_sub(path, 0, (size_t)slash + 1))),
+	folder = open(slash < 0 ? "." : str_c(arena_str(&arena, str_sub(path, 0, (size_t)slash + 1))),
 		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return error_set_errno(err, errno, "folder of " STR_FMT, STR_ARG(path));
 	result = path_write_atomic(folder, str_c(str_from_at(path, (size_t)(slash + 1))), text, 0600, false);
 	return result < 0 ? error_set_errno(err, -result, "write " STR_FMT, STR_ARG(path)) : 0;
+}
+
+/* Under a supervisor: it writes the files, which are root's. */
+static int hand_over(struct controlplane *plane, struct error *err)
+{
+	struct arena cleanup_arena arena = {0};
+	int pipe = plane->config->handover;
+	struct str user = arena_concat(&arena, STR("system:node:"), plane->config->node_name), text;
+
+	if (plane->config->write_kubeconfig.len && (make_admin_kubeconfig(plane, &arena, &text, err) < 0 ||
+						    handover_send(pipe, HANDOVER_ADMIN_KUBECONFIG, text, err) < 0))
+		return -(int)err->code;
+	if (make_kubeconfig(plane, user, STR("system:nodes"), &arena, &text, err) < 0)
+		return -(int)err->code;
+	return handover_send(pipe, HANDOVER_NODE_KUBECONFIG, text, err);
+}
+
+static int give_kubeconfigs(struct controlplane *plane, struct error *err)
+{
+	return plane->config->handover < 0 ? write_kubeconfig(plane, err) : hand_over(plane, err);
+}
+
+/* Certificates are good for a year; whoever reads the files finds ones that are good for most of it. */
+static void renew(struct loop_timer *timer)
+{
+	struct controlplane *plane = CONTAINER_OF(timer, struct controlplane, renewal);
+	struct error err = {0};
+
+	if (give_kubeconfigs(plane, &err) < 0)
+		log_warn("kubeconfigs not renewed", "error=\"%s\"", err.message);
 }
 
 static int start_components(struct controlplane *plane, struct error *err)
@@ -227,7 +276,8 @@ static int start(struct controlplane *plane, struct error *err)
 	plane->advertise_address = find_advertise_address(plane->config);
 	if (open_folder(server, &plane->server_dir, err) < 0 || open_folder(path, &plane->pki_dir, err) < 0 ||
 	    open_keys(plane, err) < 0 || open_store(plane, err) < 0 || make_apiserver(plane, err) < 0 ||
-	    serve(plane, err) < 0 || write_kubeconfig(plane, err) < 0 || start_components(plane, err) < 0)
+	    serve(plane, err) < 0 || give_kubeconfigs(plane, err) < 0 || start_components(plane, err) < 0 ||
+	    handover_send(plane->config->handover, HANDOVER_READY, STR_EMPTY, err) < 0)
 		return -(int)err->code;
 	return 0;
 }
@@ -260,6 +310,8 @@ int controlplane_run(const struct controlplane_config *config, struct error *err
 	plane.loop = loop_new();
 	term = loop_signal_new(plane.loop, SIGTERM, stop, &plane);
 	interrupt = loop_signal_new(plane.loop, SIGINT, stop, &plane);
+	loop_timer_init(&plane.renewal, plane.loop, renew);
+	loop_timer_start(&plane.renewal, RENEWAL_NS, RENEWAL_NS);
 	result = start(&plane, err);
 	if (result == 0) {
 		log_info("ready", "port=%u milliseconds=%lld", config->secure_port,

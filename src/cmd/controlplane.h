@@ -20,6 +20,9 @@ struct controlplane_config {
 	struct str cluster_cidr;	    /* of pods */
 	struct flag_list certificate_names; /* more names of the serving certificate */
 	bool memory_store;
+	/* Under a supervisor: where kubeconfigs and "ready" go instead (handover.h), and whose node; else -1. */
+	int handover;
+	struct str node_name;
 	bool disable_scheduler, disable_controller_manager;
 };
 

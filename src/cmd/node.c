@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "client/kubeconfig.h"
+#include "cmd/handover.h"
 #include "cmd/node_network.h"
 #include "component/host.h"
 #include "kubelet/kubelet.h"
@@ -185,6 +186,8 @@ int node_run(const struct node_config *config, struct error *err)
 	term = loop_signal_new(node.loop, SIGTERM, on_signal, &node);
 	interrupt = loop_signal_new(node.loop, SIGINT, on_signal, &node);
 	result = start(&node, err);
+	if (result == 0)
+		result = handover_send(config->handover, HANDOVER_READY, STR_EMPTY, err);
 	if (result == 0) {
 		log_info("node runs", "node=" STR_FMT, STR_ARG(node.name));
 		loop_run(node.loop);

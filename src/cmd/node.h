@@ -21,6 +21,7 @@ struct node_config {
 	struct ip_prefix cluster_cidr;
 	uint16_t port;	       /* of the kubelet's server */
 	struct str host_netns; /* path of the machine's own network namespace, for pulls; empty: the caller's */
+	int handover;	       /* where to say that it runs (handover.h); -1: nowhere */
 };
 
 /* Before any thread is started. */

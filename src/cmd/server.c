@@ -1,10 +1,14 @@
 /* wherry server: flags of the control plane and the node on this host. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/controlplane.h"
+#include "cmd/node_options.h"
+#include "cmd/supervisor.h"
 #include "component/flags.h"
+#include "component/host.h"
 
 struct server_options {
 	struct str data_dir, bind_address, advertise_address, write_kubeconfig, service_range, cluster_cidr, store,
@@ -12,6 +16,7 @@ struct server_options {
 	struct flag_list tls_san;
 	uint16_t secure_port;
 	bool no_node, disable_scheduler, disable_controller_manager;
+	struct node_options node;
 };
 
 #define OPTION(member) offsetof(struct server_options, member)
@@ -31,6 +36,7 @@ static const struct flag flags[] = {
 	{"disable-scheduler", 0, FLAG_BOOL, OPTION(disable_scheduler), NULL, "run without the scheduler"},
 	{"disable-controller-manager", 0, FLAG_BOOL, OPTION(disable_controller_manager), NULL,
 	 "run without the controllers"},
+	NODE_FLAGS(OPTION(node)),
 	{"log-level", 0, FLAG_STRING, OPTION(log_level), "LEVEL", "debug, info, warn or error"},
 };
 
@@ -65,6 +71,7 @@ static int make_config(const struct server_options *options, struct controlplane
 		.memory_store = str_eq(options->store, STR("memory")),
 		.disable_scheduler = options->disable_scheduler,
 		.disable_controller_manager = options->disable_controller_manager,
+		.handover = -1,
 	};
 	struct ip_prefix pods;
 
@@ -84,6 +91,65 @@ static int make_config(const struct server_options *options, struct controlplane
 	return 0;
 }
 
+/* --- The control plane and a node, under a supervisor ------------------------------------------------------------- */
+
+static int run_controlplane(const void *data, int handover, struct error *err)
+{
+	struct controlplane_config config = *(const struct controlplane_config *)data;
+
+	config.handover = handover;
+	config.data_dir = STR("."); /* where the process is */
+	return controlplane_run(&config, err);
+}
+
+static int run_node(const void *data, int handover, struct error *err)
+{
+	struct node_config config = *(const struct node_config *)data;
+
+	config.handover = handover;
+	return node_run(&config, err);
+}
+
+static int make_node_config(const struct server_options *options, struct arena *arena, struct node_config *ret,
+			    struct error *err)
+{
+	struct node_config config = {.data_dir = options->data_dir};
+
+	if (node_options_apply(&options->node, arena, &config, err) < 0)
+		return -(int)err->code;
+	(void)!ip_prefix_parse(options->cluster_cidr, &config.cluster_cidr); /* checked for the control plane */
+	config.kubeconfig = arena_concat(arena, config.data_dir, STR("/agent/kubeconfig"));
+	if (!config.node_name.len)
+		config.node_name = host_name(arena);
+	*ret = config;
+	return 0;
+}
+
+static int run_supervised(struct controlplane_config *controlplane, const struct node_config *node, struct error *err)
+{
+	static const char *const private_folders[] = {"server", NULL};
+	const struct supervisor_child children[] = {
+		{.name = "control-plane", .unprivileged = true, .run = run_controlplane, .config = controlplane},
+		{.name = "node", .run = run_node, .config = node},
+	};
+	const struct supervisor_file files[] = {
+		{HANDOVER_ADMIN_KUBECONFIG, controlplane->write_kubeconfig},
+		{HANDOVER_NODE_KUBECONFIG, node->kubeconfig},
+	};
+	const struct supervisor_config config = {
+		.program = "wherry server",
+		.data_dir = node->data_dir,
+		.private_folders = private_folders,
+		.children = children,
+		.children_len = ARRAY_LEN(children),
+		.files = files,
+		.files_len = ARRAY_LEN(files),
+	};
+
+	controlplane->node_name = node->node_name;
+	return supervisor_run(&config, err);
+}
+
 static void usage(const struct server_options *defaults)
 {
 	printf("Runs a cluster's control plane and, unless told otherwise, this host as its node.\n\n"
@@ -91,8 +157,26 @@ static void usage(const struct server_options *defaults)
 	flags_usage(flags, ARRAY_LEN(flags), defaults, stdout);
 }
 
+static int run(const struct server_options *options, struct controlplane_config *controlplane,
+	       const struct node_config *node)
+{
+	struct error err = {0};
+	int result;
+
+	if (options->no_node)
+		result = controlplane_run(controlplane, &err);
+	else if (geteuid() != 0)
+		result = error_set(&err, ERR_FORBIDDEN, "a node needs root; run it as root, or with --no-node");
+	else
+		result = run_supervised(controlplane, node, &err);
+	if (result < 0)
+		fprintf(stderr, "wherry server: %s\n", err.message);
+	return result ? 1 : 0;
+}
+
 int command_server(int argc, char **argv)
 {
+	struct arena cleanup_arena arena = {0};
 	struct server_options options = {
 		.data_dir = STR("/var/lib/wherry"),
 		.bind_address = STR("0.0.0.0"),
@@ -101,9 +185,11 @@ int command_server(int argc, char **argv)
 		.cluster_cidr = STR("10.244.0.0/16"),
 		.store = STR("embedded"),
 		.log_level = STR("info"),
+		.node = NODE_OPTIONS_DEFAULT,
 	};
 	const struct server_options defaults = options;
-	struct controlplane_config config;
+	struct controlplane_config controlplane;
+	struct node_config node;
 	struct error err = {0};
 	bool help;
 	int words = flags_parse(flags, ARRAY_LEN(flags), argc, argv, &options, &help, &err);
@@ -114,13 +200,10 @@ int command_server(int argc, char **argv)
 	}
 	if (words > 0)
 		(void)!error_set(&err, ERR_BAD_REQUEST, "\"%s\" is not expected here", argv[1]);
-	if (err.code || make_config(&options, &config, &err) < 0) {
+	if (err.code || make_config(&options, &controlplane, &err) < 0 ||
+	    make_node_config(&options, &arena, &node, &err) < 0) {
 		fprintf(stderr, "wherry server: %s\n\"wherry server --help\" tells the flags\n", err.message);
 		return 2;
 	}
-	if (controlplane_run(&config, &err) < 0) {
-		fprintf(stderr, "wherry server: %s\n", err.message);
-		return 1;
-	}
-	return 0;
+	return run(&options, &controlplane, &node);
 }

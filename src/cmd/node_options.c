@@ -1,0 +1,41 @@
+/* The flags of a node; see node_options.h. */
+#include "cmd/node_options.h"
+
+#include <unistd.h>
+
+struct str absolute_path(struct str path, struct arena *arena)
+{
+	char *cwd;
+	struct str out;
+
+	if (!path.len || path.data[0] == '/' || !(cwd = getcwd(NULL, 0)))
+		return path;
+	out = arena_printf(arena, "%s/" STR_FMT, cwd, STR_ARG(path));
+	free(cwd);
+	return out;
+}
+
+static int parse(const char *flag, struct str text, struct ip_address *ret, struct error *err)
+{
+	if (text.len && ip_parse(text, ret) < 0)
+		return error_set(err, ERR_BAD_REQUEST, "--%s: \"" STR_FMT "\" is no IP address", flag, STR_ARG(text));
+	return 0;
+}
+
+int node_options_apply(const struct node_options *options, struct arena *arena, struct node_config *config,
+		       struct error *err)
+{
+	if (options->cgroup_root.len < 2 || options->cgroup_root.data[0] != '/')
+		return error_set(err, ERR_BAD_REQUEST, "--cgroup-root: a path like /wherry is wanted");
+	if (parse("node-ip", options->node_ip, &config->node_ip, err) < 0 ||
+	    parse("cluster-dns", options->cluster_dns, &config->cluster_dns, err) < 0)
+		return -(int)err->code;
+	config->data_dir = absolute_path(config->data_dir, arena);
+	config->run_dir = absolute_path(options->run_dir, arena);
+	config->cgroup_root = options->cgroup_root;
+	config->node_name = options->hostname_override;
+	config->cluster_domain = options->cluster_domain;
+	config->host_netns = options->host_netns;
+	config->port = options->port;
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* The flags of a node: an agent's, and those of a server that is a node too. */
+#ifndef WHERRY_CMD_NODE_OPTIONS_H
+#define WHERRY_CMD_NODE_OPTIONS_H
+
+#include "cmd/node.h"
+
+struct node_options {
+	struct str run_dir, cgroup_root, hostname_override, node_ip, cluster_domain, cluster_dns, host_netns;
+	uint16_t port;
+};
+
+#define NODE_OPTIONS_DEFAULT                                                                                           \
+	{                                                                                                              \
+		.run_dir = STR_INIT("/run/wherry"), .cgroup_root = STR_INIT("/wherry"),                                \
+		.cluster_domain = STR_INIT("cluster.local"), .cluster_dns = STR_INIT("10.96.0.10"), .port = 10250      \
+	}
+
+/* Lines of a flag table; @base is the offset of the struct node_options. */
+#define NODE_PLACE_FLAGS(base)                                                                                         \
+	{"run-dir", 0,	   FLAG_STRING, (base) + offsetof(struct node_options, run_dir),                               \
+	 "DIR",	    "folder of sockets and pinned namespaces"},                                                        \
+		{"cgroup-root", 0, FLAG_STRING, (base) + offsetof(struct node_options, cgroup_root), "PATH",           \
+		 "the node's own cgroup in every hierarchy"},                                                          \
+	{                                                                                                              \
+		"hostname-override", 0, FLAG_STRING, (base) + offsetof(struct node_options, hostname_override),        \
+			"NAME", "the node's name, instead of the host's"                                               \
+	}
+#define NODE_FLAGS(base)                                                                                               \
+	NODE_PLACE_FLAGS(base),                                                                                        \
+		{"node-ip", 0, FLAG_STRING, (base) + offsetof(struct node_options, node_ip), "ADDRESS",                \
+		 "address others reach the node by"},                                                                  \
+		{"port", 0, FLAG_PORT, (base) + offsetof(struct node_options, port), "PORT",                           \
+		 "port of the kubelet's server"},                                                                      \
+		{"cluster-domain", 0, FLAG_STRING, (base) + offsetof(struct node_options, cluster_domain), "NAME",     \
+		 "domain of the cluster's names"},                                                                     \
+		{"cluster-dns", 0, FLAG_STRING, (base) + offsetof(struct node_options, cluster_dns), "ADDRESS",        \
+		 "address of the cluster's DNS"},                                                                      \
+	{                                                                                                              \
+		"host-netns", 0, FLAG_STRING, (base) + offsetof(struct node_options, host_netns), "PATH",              \
+			"network namespace to pull images from"                                                        \
+	}
+
+/* Fills in what the flags say; folders become absolute, in @arena. */
+int node_options_apply(const struct node_options *options, struct arena *arena, struct node_config *config,
+		       struct error *err) MUST_CHECK;
+/* @path, made absolute by the working directory. */
+struct str absolute_path(struct str path, struct arena *arena);
+
+#endif
