@@ -76,7 +76,7 @@ class Cluster:
 
     def __init__(self):
         self.path = os.path.join(STATE, 'cluster.json')
-        self.nodes, self.subnet, self.processes = 0, None, {}
+        self.nodes, self.subnet, self.processes, self.started = 0, None, {}, set()
         if os.path.exists(self.path):
             with open(self.path, encoding='utf-8') as f:
                 self.__dict__.update(json.load(f))
@@ -178,7 +178,19 @@ class Cluster:
             process = subprocess.Popen(['nsenter', '--net=/run/netns/' + self.netns('host%d' % number), '--', *command], stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log, start_new_session=True, cwd='/')
         self.processes[str(number)] = (process.pid, start_time(process.pid))
+        self.started.add(number)
         self.save()
+        return True
+
+    def check(self):
+        """True while every process that was started just now runs; else its last words are the failure."""
+        for number in self.started:
+            descriptor = self.pidfd(number)
+            if descriptor is None:
+                with open(self.log(number), encoding='utf-8', errors='replace') as f:
+                    last = (f.read().splitlines() or ['it said nothing'])[-1]
+                raise Failed('host %d ended: %s (see %s)' % (number, last, self.log(number)))
+            os.close(descriptor)
         return True
 
     def stop(self, number):
@@ -239,11 +251,12 @@ def start_servers(cluster):
     if first:
         say('host 1: server and node')
     hint = 'see ' + cluster.log(1)
-    until(lambda: os.path.exists(cluster.kubeconfig) and call_quietly(cluster.kubeconfig, '/readyz'), 'the API server is ready', 30, hint)
+    until(lambda: cluster.check() and os.path.exists(cluster.kubeconfig) and call_quietly(cluster.kubeconfig, '/readyz'), 'the API server is ready', 30, hint)
     for number in range(2, cluster.nodes + 1):
         path = os.path.join(STATE, 'host%d.kubeconfig' % number)
         if not os.path.exists(path):
-            made = subprocess.run([PROGRAM, 'kubeconfig', '--data-dir', cluster.data(1), '--client-name', 'system:node:host%d' % number, '--org', 'system:nodes'],
+            made = subprocess.run([PROGRAM, 'kubeconfig', '--data-dir', cluster.data(1), '--client-name', 'system:node:host%d' % number, '--org', 'system:nodes',
+                                   '--server', 'https://%s:%d' % (cluster.address(1), SECURE_PORT)],
                                   capture_output=True, text=True, check=False)
             if made.returncode:
                 raise Failed('no kubeconfig for host %d: %s' % (number, made.stderr.strip()))
@@ -253,6 +266,7 @@ def start_servers(cluster):
             say('host %d: node' % number)
 
     def all_ready():
+        cluster.check()
         nodes = json.loads(call_quietly(cluster.kubeconfig, '/api/v1/nodes') or b'{}').get('items', [])
         ready = [n for n in nodes if any(c['type'] == 'Ready' and c['status'] == 'True' for c in n.get('status', {}).get('conditions', []))]
         return len(ready) >= cluster.nodes

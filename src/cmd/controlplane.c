@@ -21,7 +21,7 @@
 
 #define DEFAULT_TOLERATION_S 300
 
-#define RENEWAL_NS (30 * 24 * 3600 * NS_PER_SEC)
+#define RENEWAL_NS	     (30 * 24 * 3600 * NS_PER_SEC)
 
 struct controlplane {
 	const struct controlplane_config *config;

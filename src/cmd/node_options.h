@@ -2,6 +2,7 @@
 #ifndef WHERRY_CMD_NODE_OPTIONS_H
 #define WHERRY_CMD_NODE_OPTIONS_H
 
+#include "base/arena.h"
 #include "cmd/node.h"
 
 struct node_options {
@@ -17,24 +18,29 @@ struct node_options {
 
 /* Lines of a flag table; @base is the offset of the struct node_options. */
 #define NODE_PLACE_FLAGS(base)                                                                                         \
-	{"run-dir", 0,	   FLAG_STRING, (base) + offsetof(struct node_options, run_dir),                               \
-	 "DIR",	    "folder of sockets and pinned namespaces"},                                                        \
-		{"cgroup-root", 0, FLAG_STRING, (base) + offsetof(struct node_options, cgroup_root), "PATH",           \
-		 "the node's own cgroup in every hierarchy"},                                                          \
+	{"run-dir",   0,                                                                                               \
+	 FLAG_STRING, (base) + offsetof(struct node_options, run_dir),                                                 \
+	 "DIR",	      "folder of sockets and pinned namespaces"},                                                      \
+		{"cgroup-root", 0,                                                                                     \
+		 FLAG_STRING,	(base) + offsetof(struct node_options, cgroup_root),                                   \
+		 "PATH",	"the node's own cgroup in every hierarchy"},                                           \
 	{                                                                                                              \
 		"hostname-override", 0, FLAG_STRING, (base) + offsetof(struct node_options, hostname_override),        \
 			"NAME", "the node's name, instead of the host's"                                               \
 	}
 #define NODE_FLAGS(base)                                                                                               \
-	NODE_PLACE_FLAGS(base),                                                                                        \
-		{"node-ip", 0, FLAG_STRING, (base) + offsetof(struct node_options, node_ip), "ADDRESS",                \
-		 "address others reach the node by"},                                                                  \
-		{"port", 0, FLAG_PORT, (base) + offsetof(struct node_options, port), "PORT",                           \
-		 "port of the kubelet's server"},                                                                      \
-		{"cluster-domain", 0, FLAG_STRING, (base) + offsetof(struct node_options, cluster_domain), "NAME",     \
-		 "domain of the cluster's names"},                                                                     \
-		{"cluster-dns", 0, FLAG_STRING, (base) + offsetof(struct node_options, cluster_dns), "ADDRESS",        \
-		 "address of the cluster's DNS"},                                                                      \
+	NODE_PLACE_FLAGS(base), {"node-ip",   0,                                                                       \
+				 FLAG_STRING, (base) + offsetof(struct node_options, node_ip),                         \
+				 "ADDRESS",   "address others reach the node by"},                                     \
+		{"port",    0,                                                                                         \
+		 FLAG_PORT, (base) + offsetof(struct node_options, port),                                              \
+		 "PORT",    "port of the kubelet's server"},                                                           \
+		{"cluster-domain", 0,                                                                                  \
+		 FLAG_STRING,	   (base) + offsetof(struct node_options, cluster_domain),                             \
+		 "NAME",	   "domain of the cluster's names"},                                                   \
+		{"cluster-dns", 0,                                                                                     \
+		 FLAG_STRING,	(base) + offsetof(struct node_options, cluster_dns),                                   \
+		 "ADDRESS",	"address of the cluster's DNS"},                                                       \
 	{                                                                                                              \
 		"host-netns", 0, FLAG_STRING, (base) + offsetof(struct node_options, host_netns), "PATH",              \
 			"network namespace to pull images from"                                                        \

@@ -127,7 +127,6 @@ static int make_node_config(const struct server_options *options, struct arena *
 
 static int run_supervised(struct controlplane_config *controlplane, const struct node_config *node, struct error *err)
 {
-	static const char *const private_folders[] = {"server", NULL};
 	const struct supervisor_child children[] = {
 		{.name = "control-plane", .unprivileged = true, .run = run_controlplane, .config = controlplane},
 		{.name = "node", .run = run_node, .config = node},
@@ -139,7 +138,8 @@ static int run_supervised(struct controlplane_config *controlplane, const struct
 	const struct supervisor_config config = {
 		.program = "wherry server",
 		.data_dir = node->data_dir,
-		.private_folders = private_folders,
+		.user_folder = "server",
+		.root_folder = "agent",
 		.children = children,
 		.children_len = ARRAY_LEN(children),
 		.files = files,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,7 +90,7 @@ static void plan_restart(struct child *child, int64_t now)
 {
 	bool long_life = now - child->began >= LONG_LIFE_NS;
 
-	child->pause = long_life || child->pause == 0	? RESTART_MIN_NS
+	child->pause = long_life || child->pause == 0	    ? RESTART_MIN_NS
 		       : child->pause >= RESTART_MAX_NS / 2 ? RESTART_MAX_NS
 							    : child->pause * 2;
 	child->restart_at = now + child->pause;
@@ -303,10 +304,9 @@ static int make_folders(struct supervisor *supervisor, struct error *err)
 	supervisor->data_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (supervisor->data_dir < 0)
 		return error_set_errno(err, errno, "open folder %s", path);
-	for (const char *const *name = supervisor->config->private_folders; *name; name++)
-		if (rights_make_folder(supervisor->data_dir, *name, &supervisor->rights, err) < 0)
-			return -(int)err->code;
-	return 0;
+	if (mkdirat(supervisor->data_dir, supervisor->config->root_folder, 0700) < 0 && errno != EEXIST)
+		return error_set_errno(err, errno, "make folder %s/%s", path, supervisor->config->root_folder);
+	return rights_make_folder(supervisor->data_dir, supervisor->config->user_folder, &supervisor->rights, err);
 }
 
 static int take_over_signals(struct supervisor *supervisor, struct error *err)
