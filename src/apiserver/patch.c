@@ -89,6 +89,17 @@ static enum step_result apply_json_patch(struct request *request, const struct v
 	return status_from_error(request, &err);
 }
 
+/* A patch that cannot be understood is an error upstream did not foresee. */
+static enum step_result patch_failed(struct request *request, const struct error *err)
+{
+	static const struct str prefix = STR_INIT("Internal error occurred: ");
+	struct str message = arena_str_c(&request->arena, err->message);
+
+	if (err->code != ERR_INTERNAL)
+		return status_from_error(request, err);
+	return status_plain(request, 500, str_has_prefix(message, prefix) ? str_from_at(message, prefix.len) : message);
+}
+
 static bool is_null(const struct value *value)
 {
 	return strcmp(value_kind_name(value->kind), "null") == 0;
@@ -110,7 +121,7 @@ static enum step_result apply_merge_patch(struct request *request, const struct 
 					  strategic ? "" : "error decoding patch: ", value_kind_name(patch->kind));
 	if ((strategic ? patch_strategic(schema, document, patch, &request->arena, ret, &err)
 		       : patch_merge(document, patch, &request->arena, ret, &err)) < 0)
-		return status_from_error(request, &err);
+		return patch_failed(request, &err);
 	return STEP_NEXT;
 }
 

@@ -145,6 +145,9 @@ enum step_result step_delete(struct request *request)
 	}
 	if (!finalizers && !stays && grace == 0) {
 		request->delete_now = true;
+		/* What is answered shows the end of a graceful deletion. */
+		if (request->strategy->graceful_period && !was_deleted)
+			set_deletion(request, meta, 0);
 		return STEP_NEXT;
 	}
 	if (!was_deleted)

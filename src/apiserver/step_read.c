@@ -98,7 +98,10 @@ static enum step_result read_list(struct request *request, const struct store_vi
 	step = pick_revision(request, view, scope, &range);
 	if (step != STEP_NEXT)
 		return step;
-	range.limit = request->options.limit > 0 ? (size_t)request->options.limit : 0;
+	/* "Any version will do" is answered whole, as upstream's cache does. */
+	if (request->options.limit > 0 &&
+	    (!str_eq(request->options.resource_version, STR("0")) || request->options.continue_token.len))
+		range.limit = (size_t)request->options.limit;
 	list_answer_start(&visit.answer, request, range.revision ? range.revision : store_view_revision(view));
 	if (store_view_scan(view, &range, visit_record, &visit, &result, &err) < 0) {
 		if (err.code == ERR_EXPIRED)
