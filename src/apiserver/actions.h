@@ -4,9 +4,10 @@
 
 #include "apiserver/action.h"
 
-#define ACTIONS(X) X(scale) X(binding) X(pod_binding) X(pod_eviction)
+#define ACTIONS(X)                                                                                                     \
+	X(scale) X(binding) X(pod_binding) X(pod_eviction) X(token_request) X(token_review) X(self_subject_review)
 
-#define X(name)	   extern const struct action action_##name;
+#define X(name) extern const struct action action_##name;
 ACTIONS(X)
 #undef X
 

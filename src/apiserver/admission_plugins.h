@@ -6,6 +6,7 @@
 
 #define ADMISSION_PLUGINS(X)                                                                                           \
 	X(namespace_lifecycle)                                                                                         \
+	X(service_account)                                                                                             \
 	X(default_toleration_seconds)
 
 #define X(name) extern const struct admission_plugin admission_##name;

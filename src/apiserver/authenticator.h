@@ -12,6 +12,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+struct service_token_issuer;
+struct store;
+
 /* What a connection and a request bring along. */
 struct credentials {
 	struct str authorization; /* the header, empty when there is none */
@@ -20,6 +23,18 @@ struct credentials {
 	struct str common_name;	  /* its subject's */
 	struct str_slice organizations;
 };
+
+/* The token of `Authorization: Bearer TOKEN`; false: there is none. */
+static inline bool bearer_token(const struct credentials *credentials, struct str *ret)
+{
+	static const struct str scheme = STR_INIT("Bearer ");
+
+	if (credentials->authorization.len <= scheme.len ||
+	    !str_eq_nocase(str_sub(credentials->authorization, 0, scheme.len), scheme))
+		return false;
+	*ret = str_from_at(credentials->authorization, scheme.len);
+	return true;
+}
 
 struct authenticator {
 	const char *name;
@@ -31,5 +46,7 @@ struct authenticator {
 
 /* User and groups from common name and organizations of a client certificate that the cluster CA signed. */
 struct authenticator *authenticator_new_certificate(void);
+/* Service accounts by token; both outlive it. */
+struct authenticator *authenticator_new_service_token(const struct service_token_issuer *issuer, struct store *store);
 
 #endif

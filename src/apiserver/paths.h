@@ -10,6 +10,8 @@ enum step_result path_version(struct request *request);
 enum step_result path_health(struct request *request);
 enum step_result path_metrics(struct request *request);
 enum step_result path_openapi(struct request *request);
+enum step_result path_openid_keys(struct request *request);
+enum step_result path_openid_configuration(struct request *request);
 enum step_result path_root(struct request *request);
 /* Go's answer to a path nobody knows. */
 enum step_result path_not_found(struct request *request);

@@ -44,6 +44,9 @@ struct apiserver *apiserver_new(const struct apiserver_config *config, struct st
 		&(struct allocator_config){config->service_range, config->node_port_min, config->node_port_max}, store);
 	server->workers = worker_pool_new("apiserver", LIMIT_HANDLER_THREADS);
 	apiserver_add_authenticator(server, authenticator_new_certificate());
+	if (config->token_issuer.key)
+		apiserver_add_authenticator(
+			server, authenticator_new_service_token(&server->config.token_issuer, server->store));
 	apiserver_add_authorizer(server, authorizer_new_open_paths());
 	apiserver_add_authorizer(server, authorizer_new_masters());
 	return server;

@@ -11,6 +11,7 @@
 
 #include "apiserver/authenticator.h"
 #include "apiserver/authorizer.h"
+#include "apiserver/service_token.h"
 #include "base/address.h"
 #include "store/store.h"
 
@@ -32,7 +33,8 @@ struct apiserver_config {
 	uint16_t secure_port;
 	struct ip_prefix service_range; /* 10.96.0.0/16 */
 	uint16_t node_port_min, node_port_max;
-	bool anonymous; /* allow system:anonymous */
+	struct service_token_issuer token_issuer; /* without a key there are no tokens of service accounts */
+	bool anonymous;				  /* allow system:anonymous */
 	/* How long a pod that says nothing of it stays on a node that is not ready, or unreachable. */
 	int64_t default_not_ready_toleration_s, default_unreachable_toleration_s;
 };

@@ -24,6 +24,10 @@ static const struct {
 	{STR_INIT("/metrics"), path_metrics},
 	{STR_INIT("/openapi/v3"), path_openapi},
 	{STR_INIT("/openapi/v3/"), path_openapi},
+	{STR_INIT("/.well-known/openid-configuration"), path_openid_configuration},
+	{STR_INIT("/.well-known/openid-configuration/"), path_openid_configuration},
+	{STR_INIT("/openid/v1/jwks"), path_openid_keys},
+	{STR_INIT("/openid/v1/jwks/"), path_openid_keys},
 	{STR_INIT("/"), path_root},
 };
 

@@ -6,6 +6,7 @@
 #ifndef WHERRY_APISERVER_USER_H
 #define WHERRY_APISERVER_USER_H
 
+#include "base/arena.h"
 #include "types/scalar.h"
 
 struct user_info {
@@ -22,6 +23,20 @@ static inline bool user_in_group(const struct user_info *user, struct str group)
 		if (str_eq(user->groups.items[i], group))
 			return true;
 	return false;
+}
+
+/* Makes the user a member of system:authenticated, as everybody is whom an authenticator knows. */
+static inline void user_add_authenticated(struct user_info *user, struct arena *arena)
+{
+	struct str *items;
+
+	if (user_in_group(user, STR("system:authenticated")) || user_in_group(user, STR("system:unauthenticated")))
+		return;
+	items = ARENA_NEW_N(arena, struct str, user->groups.len + 1);
+	for (size_t i = 0; i < user->groups.len; i++)
+		items[i] = user->groups.items[i];
+	items[user->groups.len] = STR("system:authenticated");
+	user->groups = (struct str_slice){items, user->groups.len + 1};
 }
 
 #endif

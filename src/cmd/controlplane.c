@@ -22,6 +22,8 @@
 #define DEFAULT_TOLERATION_S 300
 
 #define RENEWAL_NS	     (30 * 24 * 3600 * NS_PER_SEC)
+/* Upstream's usual name for who signs service accounts' tokens. */
+#define TOKEN_ISSUER "https://kubernetes.default.svc.cluster.local"
 
 struct controlplane {
 	const struct controlplane_config *config;
@@ -129,6 +131,7 @@ static int make_apiserver(struct controlplane *plane, struct error *err)
 		.service_range = plane->config->service_range,
 		.node_port_min = 30000,
 		.node_port_max = 32767,
+		.token_issuer = {.name = STR(TOKEN_ISSUER), .key = plane->keys->token_key},
 		.anonymous = true,
 		.default_not_ready_toleration_s = DEFAULT_TOLERATION_S,
 		.default_unreachable_toleration_s = DEFAULT_TOLERATION_S,
