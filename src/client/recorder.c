@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "client/client.h"
 #include "sys/thread.h"
+#include "types/timestamp.h"
 
 /* Upstream's correlator: 4096 remembered, a burst of 25 for each source and object, one more every 5 minutes. */
 #define REMEMBERED_MAX 4096
@@ -179,7 +180,7 @@ static void remember(struct recorder *recorder, struct str key, const struct obj
 	remembered->key = arena_str(&remembered->arena, key);
 	remembered->name = arena_str(&remembered->arena, event->metadata.name);
 	remembered->namespace = arena_str(&remembered->arena, event->metadata.namespace);
-	remembered->count = event->count;
+	remembered->count = event->action.len ? 1 : event->count;
 	map_set(&recorder->said, remembered->key, remembered);
 }
 
@@ -190,16 +191,29 @@ static void forget(struct recorder *recorder, struct remembered *remembered)
 	free(remembered);
 }
 
+/* The newer form has a series, from the second time on. */
+static void count_series(const struct core_v1_event *event, int32_t count, struct core_v1_event_series *series,
+			 struct core_v1_event *after)
+{
+	*series = (struct core_v1_event_series){.count = count, .last_observed_time = event->event_time};
+	*after = (struct core_v1_event){.series = series};
+}
+
 /* True when the event was said before and now counts once more. */
 static bool raise_count(struct recorder *recorder, const struct client *client, const struct resource *events,
 			struct remembered *remembered, const struct core_v1_event *event, struct arena *arena)
 {
-	struct core_v1_event before = {.count = remembered->count}, after = before;
+	struct core_v1_event before = {0}, after;
+	struct core_v1_event_series series;
 	struct error err = {0};
 	struct str patch;
 
-	after.count++;
-	after.last_timestamp = event->last_timestamp;
+	if (event->action.len) {
+		count_series(event, remembered->count + 1, &series, &after);
+	} else {
+		before.count = remembered->count;
+		after = (struct core_v1_event){.count = before.count + 1, .last_timestamp = event->last_timestamp};
+	}
 	patch = client_diff(events->schema, &before, &after, NULL, arena);
 	if (client_patch(client, events, remembered->namespace, remembered->name, STR_EMPTY, PATCH_TYPE_MERGE, patch,
 			 NULL, &err) < 0) {
@@ -266,6 +280,20 @@ static struct core_v1_object_reference copy_reference(const struct core_v1_objec
 	};
 }
 
+static void set_newer_form(const struct recorder *recorder, const struct event_record *record, struct queued *queued,
+			   int64_t now)
+{
+	struct core_v1_event *event = &queued->event;
+
+	event->action = arena_str(&queued->arena, record->action);
+	event->event_time = timestamp_make(now / NS_PER_SEC, (int32_t)(now % NS_PER_SEC));
+	event->first_timestamp = event->last_timestamp = (struct timestamp){0};
+	event->count = 0;
+	event->source = (struct core_v1_event_source){0};
+	event->reporting_instance = arena_printf(&queued->arena, STR_FMT "-" STR_FMT, STR_ARG(recorder->component),
+						 STR_ARG(recorder->host));
+}
+
 static struct queued *make_event(const struct recorder *recorder, const struct event_record *record)
 {
 	struct queued *queued = XNEW(struct queued);
@@ -289,6 +317,8 @@ static struct queued *make_event(const struct recorder *recorder, const struct e
 		.reporting_component = recorder->component,
 		.reporting_instance = recorder->host,
 	};
+	if (record->action.len)
+		set_newer_form(recorder, record, queued, now);
 	return queued;
 }
 

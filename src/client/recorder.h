@@ -21,6 +21,11 @@ struct event_record {
 	struct core_v1_object_reference *involved; /* see recorder_reference() */
 	struct str type;			   /* "Normal", "Warning" */
 	struct str reason, message;
+	/*
+	 * What was being done ("Binding"); not empty: the event has the newer form (events.k8s.io): eventTime and
+	 * series instead of times and a count, and no source.
+	 */
+	struct str action;
 };
 
 /* @component: event source ("kubelet"); @host may be empty. */

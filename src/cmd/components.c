@@ -4,6 +4,7 @@
 #include "apiserver/local_transport.h"
 #include "base/clock.h"
 #include "controllers/manager.h"
+#include "scheduler/scheduler.h"
 #include "sys/thread.h"
 
 #define NODE_CIDR_MASK_V4 24
@@ -16,6 +17,8 @@ struct components {
 	struct str cluster_cidr;
 	struct controller_manager *manager;
 	struct thread *manager_thread;
+	struct scheduler *scheduler;
+	struct thread *scheduler_thread;
 };
 
 static void run_manager(void *manager)
@@ -40,13 +43,27 @@ static int start_controllers(struct components *components, const struct compone
 	return thread_start("controllers", run_manager, components->manager, &components->manager_thread, err);
 }
 
+static void run_scheduler(void *scheduler)
+{
+	scheduler_run(scheduler);
+}
+
+static int start_scheduler(struct components *components, struct error *err)
+{
+	struct scheduler_config scheduler = {.transport = local_transport_new(components->hub, STR(SCHEDULER_USER))};
+
+	components->scheduler = scheduler_new(&scheduler);
+	return thread_start("scheduler", run_scheduler, components->scheduler, &components->scheduler_thread, err);
+}
+
 int components_start(const struct components_config *config, struct components **ret, struct error *err)
 {
 	struct components *components = XNEW(struct components);
 
 	components->cluster_cidr = config->cluster_cidr;
 	if (local_hub_new(config->server, &components->hub, err) < 0 ||
-	    (!config->no_controllers && start_controllers(components, config, err) < 0)) {
+	    (!config->no_controllers && start_controllers(components, config, err) < 0) ||
+	    (!config->no_scheduler && start_scheduler(components, err) < 0)) {
 		components_stop(components);
 		return -(int)err->code;
 	}
@@ -63,6 +80,11 @@ struct components *components_stop(struct components *components)
 		thread_join(components->manager_thread);
 	}
 	controller_manager_free(components->manager);
+	if (components->scheduler_thread) {
+		scheduler_stop(components->scheduler);
+		thread_join(components->scheduler_thread);
+	}
+	scheduler_free(components->scheduler);
 	local_hub_free(components->hub);
 	free(components);
 	return NULL;

@@ -1,6 +1,6 @@
 /*
- * What runs in the control plane's process besides the API server: the controller manager (and the scheduler), each on
- * a thread of its own, speaking through in-process transports.
+ * What runs in the control plane's process besides the API server: the controller manager and the scheduler, each on a
+ * thread of its own, speaking through in-process transports.
  */
 #ifndef WHERRY_CMD_COMPONENTS_H
 #define WHERRY_CMD_COMPONENTS_H
