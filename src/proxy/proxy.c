@@ -13,6 +13,7 @@ struct family {
 };
 
 #define FAMILIES 2
+#define RETRIES	 3
 
 struct proxy {
 	struct proxy_config config;
@@ -52,6 +53,30 @@ static int learn(struct proxy *proxy, struct family *family, struct proxy_result
 	return 0;
 }
 
+/*
+ * One transaction, not listening meanwhile (see nft_watch_pause).  Each transaction of anybody raises the generation by
+ * one; when it has risen by more than ours, nothing is known of the tables.
+ */
+static int commit(struct proxy *proxy, struct family *family, const struct proxy_plan *plan, struct error *err)
+{
+	uint32_t before = 0, after = 0;
+	struct error resume = {0};
+	int result;
+
+	if (plan->added_len == 0 && plan->deleted_len == 0)
+		return 0;
+	if (nft_generation(proxy->nft, &before, err) < 0 || nft_watch_pause(proxy->watch, err) < 0)
+		return -(int)err->code;
+	result = proxy_kernel_apply(proxy->nft, &family->skeleton, plan, err);
+	if (nft_watch_resume(proxy->watch, &resume) < 0 && result == 0)
+		return error_pass(err, &resume);
+	if (result == 0)
+		result = nft_generation(proxy->nft, &after, err);
+	if (result == 0 && after != before + 1)
+		result = error_set(err, ERR_CONFLICT, "nftables were changed by somebody else meanwhile");
+	return result;
+}
+
 static int apply_once(struct proxy *proxy, struct family *family, struct proxy_elements *wanted,
 		      struct proxy_result *result, struct error *err)
 {
@@ -61,9 +86,10 @@ static int apply_once(struct proxy *proxy, struct family *family, struct proxy_e
 	if (failed)
 		return failed;
 	proxy_plan(&family->have, wanted, &plan);
-	failed = proxy_kernel_apply(proxy->nft, &family->skeleton, &plan, err);
+	failed = commit(proxy, family, &plan, err);
 	if (failed) {
-		family->known = false;
+		for (size_t i = 0; i < FAMILIES; i++)
+			proxy->families[i].known = false;
 	} else {
 		result->added += plan.added_len;
 		result->deleted += plan.deleted_len;
@@ -75,17 +101,27 @@ static int apply_once(struct proxy *proxy, struct family *family, struct proxy_e
 	return failed;
 }
 
-/* Takes *wanted over.  A change that met a foreign one is made again from what is there. */
+static bool is_foreign_change(const struct error *why)
+{
+	return why->code == ERR_NOT_FOUND || why->code == ERR_ALREADY_EXISTS || why->code == ERR_CONFLICT;
+}
+
+/*
+ * Takes *wanted over.  A change that met a foreign one is made again from what is there.  A namespace where somebody
+ * changes tables all the time is no reason to give up: what was committed is right, if not known to be.
+ */
 static int apply(struct proxy *proxy, struct family *family, struct proxy_elements *wanted, struct proxy_result *result,
 		 struct error *err)
 {
 	struct error why = {0};
 	int failed = apply_once(proxy, family, wanted, result, &why);
 
-	if (failed && (why.code == ERR_NOT_FOUND || why.code == ERR_ALREADY_EXISTS)) {
+	for (int i = 0; i < RETRIES && failed && is_foreign_change(&why); i++) {
 		error_clear(&why);
 		failed = apply_once(proxy, family, wanted, result, &why);
 	}
+	if (failed && why.code == ERR_CONFLICT)
+		failed = 0;
 	/* Kept even if it failed: it is what a heal is to bring about. */
 	proxy_elements_release(&family->have);
 	family->have = *wanted;

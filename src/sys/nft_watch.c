@@ -24,14 +24,34 @@ static int let_through_generations(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
+static int change_membership(int fd, int what)
+{
+	int group = NFNLGRP_NFTABLES;
+
+	return setsockopt(fd, SOL_NETLINK, what, &group, sizeof(group));
+}
+
+int nft_watch_pause(int fd, struct error *err)
+{
+	if (change_membership(fd, NETLINK_DROP_MEMBERSHIP) < 0)
+		return error_set_errno(err, errno, "stop listening for nftables changes");
+	return 0;
+}
+
+int nft_watch_resume(int fd, struct error *err)
+{
+	if (change_membership(fd, NETLINK_ADD_MEMBERSHIP) < 0)
+		return error_set_errno(err, errno, "listen for nftables changes again");
+	return 0;
+}
+
 int nft_watch_open(struct error *err)
 {
 	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 	struct sockaddr_nl here = {.nl_family = AF_NETLINK};
-	int group = NFNLGRP_NFTABLES;
 
 	if (fd < 0 || let_through_generations(fd) < 0 || bind(fd, (struct sockaddr *)&here, sizeof(here)) < 0 ||
-	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+	    change_membership(fd, NETLINK_ADD_MEMBERSHIP) < 0)
 		return error_set_errno(err, errno, "listen for nftables changes");
 	return TAKE_FD(fd);
 }

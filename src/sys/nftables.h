@@ -113,5 +113,12 @@ int nft_table_delete(struct nft *nft, uint8_t family, const char *table, struct 
  */
 int nft_watch_open(struct error *err) MUST_CHECK;
 bool nft_watch_drain(int fd);
+/*
+ * Stops listening and begins again.  While anyone listens, the kernel writes out each element of a transaction for him,
+ * which takes three times as long as the transaction itself; so who sends a large one does not listen meanwhile, and
+ * compares generations to learn whether somebody else came in between.
+ */
+int nft_watch_pause(int fd, struct error *err) MUST_CHECK;
+int nft_watch_resume(int fd, struct error *err) MUST_CHECK;
 
 #endif
