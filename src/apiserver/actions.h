@@ -5,7 +5,17 @@
 #include "apiserver/action.h"
 
 #define ACTIONS(X)                                                                                                     \
-	X(scale) X(binding) X(pod_binding) X(pod_eviction) X(token_request) X(token_review) X(self_subject_review)
+	X(scale)                                                                                                       \
+	X(binding)                                                                                                     \
+	X(pod_binding)                                                                                                 \
+	X(pod_eviction)                                                                                                \
+	X(token_request)                                                                                               \
+	X(token_review)                                                                                                \
+	X(self_subject_review)                                                                                         \
+	X(subject_access_review)                                                                                       \
+	X(self_subject_access_review)                                                                                  \
+	X(local_subject_access_review)                                                                                 \
+	X(self_subject_rules_review)
 
 #define X(name) extern const struct action action_##name;
 ACTIONS(X)

@@ -7,7 +7,8 @@
 #define ADMISSION_PLUGINS(X)                                                                                           \
 	X(namespace_lifecycle)                                                                                         \
 	X(service_account)                                                                                             \
-	X(default_toleration_seconds)
+	X(default_toleration_seconds)                                                                                  \
+	X(rbac_escalation)
 
 #define X(name) extern const struct admission_plugin admission_##name;
 ADMISSION_PLUGINS(X)

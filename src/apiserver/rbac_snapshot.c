@@ -261,6 +261,15 @@ static bool visit_subject(const struct rbac_snapshot *snapshot, const struct rba
 	return true;
 }
 
+/* An impersonator may name a group twice. */
+static bool is_repeated(const struct str_slice *groups, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (str_eq(groups->items[i], groups->items[at]))
+			return true;
+	return false;
+}
+
 static bool visit_scope(const struct rbac_snapshot *snapshot, const struct user_info *user, struct str name_space,
 			bool (*visit)(void *data, const struct rbac_grant *grant), void *data)
 {
@@ -271,7 +280,7 @@ static bool visit_scope(const struct rbac_snapshot *snapshot, const struct user_
 	key.is_group = true;
 	for (size_t i = 0; i < user->groups.len; i++) {
 		key.who = user->groups.items[i];
-		if (!visit_subject(snapshot, &key, visit, data))
+		if (!is_repeated(&user->groups, i) && !visit_subject(snapshot, &key, visit, data))
 			return false;
 	}
 	return true;

@@ -1,0 +1,185 @@
+"""Who may do what: roles and bindings, reviews, tokens of service accounts, and nobody granting what he does not hold."""
+import base64
+import json
+
+import pytest
+
+from lib import wait
+
+RBAC = '/apis/rbac.authorization.k8s.io/v1'
+AUTHORIZATION = '/apis/authorization.k8s.io/v1'
+POD = {'metadata': {'name': 'p'}, 'spec': {'nodeName': 'nowhere', 'containers': [{'name': 'c', 'image': 'x'}]}}
+
+
+def as_user(name, *groups):
+    """Headers that speak for somebody else."""
+    return {'Impersonate-User': name, **({'Impersonate-Group': groups[0]} if groups else {})}
+
+
+def role(name, *rules):
+    return {'metadata': {'name': name}, 'rules': [dict(zip(('verbs', 'apiGroups', 'resources'), rule)) for rule in rules]}
+
+
+def binding(name, role_name, user, kind='Role'):
+    return {'metadata': {'name': name}, 'roleRef': {'apiGroup': 'rbac.authorization.k8s.io', 'kind': kind, 'name': role_name},
+            'subjects': [{'kind': 'User', 'name': user}]}
+
+
+def let(api, namespace, user, *rules):
+    """Gives the user a role in the namespace, and waits until it counts."""
+    roles, bindings = ('%s/namespaces/%s/%s' % (RBAC, namespace, kind) for kind in ('roles', 'rolebindings'))
+    api.create(roles, role('let-' + user, *rules))
+    api.create(bindings, binding('let-' + user, 'let-' + user, user))
+    verbs, groups, resources = rules[0]
+    asked = {'verb': verbs[0], 'group': groups[0], 'resource': resources[0], 'namespace': namespace}
+    wait.until(lambda: api.create(AUTHORIZATION + '/subjectaccessreviews', {
+        'spec': {'user': user, 'resourceAttributes': asked}})['status']['allowed'], 'the role counts')
+
+
+def claims(token):
+    part = token.split('.')[1]
+    return json.loads(base64.urlsafe_b64decode(part + '=' * (-len(part) % 4)))
+
+
+def test_forbidden_until_bound(server, namespace):
+    api = server.api()
+    path = '/api/v1/namespaces/%s/pods' % namespace
+    answer = api.call('GET', path, headers=as_user('jane'))
+    assert answer.status == 403
+    assert answer.json['message'] == ('pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the '
+                                      'namespace "%s"' % namespace)
+    let(api, namespace, 'jane', (['list'], [''], ['pods']))
+    assert api.call('GET', path, headers=as_user('jane')).status == 200
+    assert api.call('POST', path, POD, headers=as_user('jane')).status == 403
+    assert api.call('GET', '/api/v1/namespaces/default/pods', headers=as_user('jane')).status == 403
+    api.delete('%s/namespaces/%s/rolebindings/let-jane' % (RBAC, namespace))
+    wait.until(lambda: api.call('GET', path, headers=as_user('jane')).status == 403, 'the binding no longer counts')
+
+
+def test_reason_names_the_binding(server, namespace):
+    api = server.api()
+    let(api, namespace, 'rita', (['get'], [''], ['configmaps']))
+    asked = {'verb': 'get', 'resource': 'configmaps', 'namespace': namespace}
+    answer = api.call('POST', AUTHORIZATION + '/selfsubjectaccessreviews', {'spec': {'resourceAttributes': asked}},
+                      headers=as_user('rita', 'system:authenticated'))
+    assert answer.json['status'] == {
+        'allowed': True, 'reason': 'RBAC: allowed by RoleBinding "let-rita/%s" of Role "let-rita" to User "rita"' % namespace}
+
+
+@pytest.mark.parametrize('rules, lines', [
+    ([(['get', 'list'], [''], ['secrets'])], ['{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}']),
+    ([(['get'], [''], ['pods']), (['delete'], ['apps'], ['deployments'])],
+     ['{APIGroups:["apps"], Resources:["deployments"], Verbs:["delete"]}']),
+])
+def test_no_escalation(server, namespace, rules, lines):
+    api = server.api()
+    let(api, namespace, 'eve', (['create', 'update'], ['rbac.authorization.k8s.io'], ['roles', 'rolebindings']),
+        (['get'], [''], ['pods']))
+    roles = '%s/namespaces/%s/roles' % (RBAC, namespace)
+    answer = api.call('POST', roles, role('more', *rules), headers=as_user('eve'))
+    assert answer.status == 403
+    assert answer.json['message'].split('\n') == [
+        'roles.rbac.authorization.k8s.io "more" is forbidden: user "eve" (groups=["system:authenticated"]) is attempting to '
+        'grant RBAC permissions not currently held:', *lines]
+    assert api.call('POST', roles, role('less', (['get'], [''], ['pods'])), headers=as_user('eve')).status == 201
+    bindings = '%s/namespaces/%s/rolebindings' % (RBAC, namespace)
+    assert api.call('POST', bindings, binding('b', 'cluster-admin', 'eve', 'ClusterRole'), headers=as_user('eve')).status == 403
+    answer = api.call('POST', bindings, binding('b', 'no-such', 'eve'), headers=as_user('eve'))
+    assert (answer.status, answer.json['message']) == (404, 'role.rbac.authorization.k8s.io "no-such" not found')
+
+
+def test_policy_comes_back(module_id):
+    """What a start finds missing it adds; what somebody added stays, and what he protected is left alone."""
+    from lib.cluster import Server
+    with Server(module_id, name='policy') as server:
+        api = server.api()
+        path = RBAC + '/clusterroles/'
+        api.delete(path + 'system:monitoring')
+        kept = api.get(path + 'system:kube-dns').json
+        kept['metadata']['annotations']['rbac.authorization.kubernetes.io/autoupdate'] = 'false'
+        kept['rules'] = []
+        assert api.call('PUT', path + 'system:kube-dns', kept).status == 200
+        changed = api.get(path + 'system:basic-user').json
+        changed['rules'] = [{'verbs': ['get'], 'apiGroups': [''], 'resources': ['pods']}]
+        assert api.call('PUT', path + 'system:basic-user', changed).status == 200
+        untouched = api.get(path + 'cluster-admin').json['metadata']['resourceVersion']
+        server.stop()
+        server.start()
+        api = server.api()
+        assert api.get(path + 'system:monitoring').status == 200
+        assert 'rules' not in api.get(path + 'system:kube-dns').json or not api.get(path + 'system:kube-dns').json['rules']
+        rules = api.get(path + 'system:basic-user').json['rules']
+        assert rules[0]['resources'] == ['pods']
+        assert {'selfsubjectaccessreviews', 'selfsubjectreviews'} <= {name for rule in rules for name in rule['resources']}
+        assert api.get(path + 'cluster-admin').json['metadata']['resourceVersion'] == untouched
+
+
+def test_token_of_an_account(server, namespace):
+    api = server.api()
+    accounts = '/api/v1/namespaces/%s/serviceaccounts' % namespace
+    api.create(accounts, {'metadata': {'name': 'robot'}})
+    token = api.call('POST', accounts + '/robot/token', {'spec': {}}).json['status']['token']
+    robot = server.api(token=token)
+    who = robot.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}).json['status']['userInfo']
+    assert who['username'] == 'system:serviceaccount:%s:robot' % namespace
+    assert who['groups'] == ['system:serviceaccounts', 'system:serviceaccounts:' + namespace, 'system:authenticated']
+    review = api.call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {'spec': {'token': token}}).json
+    assert review['status']['authenticated'] and review['status']['user']['username'] == who['username']
+    keys = robot.get('/openid/v1/jwks').json['keys']
+    header = json.loads(base64.urlsafe_b64decode(token.split('.')[0] + '=='))
+    assert [key['kid'] for key in keys] == [header['kid']]
+    assert robot.get('/.well-known/openid-configuration').json['issuer'] == claims(token)['iss']
+    api.delete(accounts + '/robot')
+    answer = robot.get('/api')
+    assert (answer.status, answer.json['message']) == (401, 'Unauthorized')
+    assert server.api(token='nonsense').get('/api').status == 401
+
+
+@pytest.mark.parametrize('spec, status, message', [
+    ({'expirationSeconds': 5}, 422, 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 5: '
+     'may not specify a duration less than 10 minutes'),
+    ({'boundObjectRef': {'kind': 'Pod', 'apiVersion': 'v1', 'name': 'none'}}, 404, 'pods "none" not found'),
+])
+def test_token_refused(server, namespace, spec, status, message):
+    api = server.api()
+    accounts = '/api/v1/namespaces/%s/serviceaccounts' % namespace
+    api.create(accounts, {'metadata': {'name': 'robot'}})
+    answer = api.call('POST', accounts + '/robot/token', {'spec': spec})
+    assert (answer.status, answer.json['message']) == (status, message)
+
+
+def test_pod_gets_token_and_account(server, namespace):
+    """The new namespace's account may be a moment late: the pod waits for it."""
+    api = server.api()
+    pod = api.create('/api/v1/namespaces/%s/pods' % namespace, POD)
+    volume, = pod['spec']['volumes']
+    mount, = pod['spec']['containers'][0]['volumeMounts']
+    assert pod['spec']['serviceAccountName'] == pod['spec']['serviceAccount'] == 'default'
+    assert mount == {'name': volume['name'], 'readOnly': True, 'mountPath': '/var/run/secrets/kubernetes.io/serviceaccount'}
+    assert [sorted(source)[0] for source in volume['projected']['sources']] == [
+        'serviceAccountToken', 'configMap', 'downwardAPI']
+    bound = {'kind': 'Pod', 'apiVersion': 'v1', 'name': 'p', 'uid': pod['metadata']['uid']}
+    status = api.call('POST', '/api/v1/namespaces/%s/serviceaccounts/default/token' % namespace,
+                      {'spec': {'expirationSeconds': 3607, 'boundObjectRef': bound}}).json['status']
+    said = claims(status['token'])
+    assert said['kubernetes.io']['pod'] == {'name': 'p', 'uid': pod['metadata']['uid']}
+    assert said['kubernetes.io']['warnafter'] - said['iat'] == 3607
+    assert said['exp'] - said['iat'] == 365 * 24 * 3600
+    assert server.api(token=status['token']).get('/version').status == 200
+    api.call('DELETE', '/api/v1/namespaces/%s/pods/p?gracePeriodSeconds=0' % namespace)
+    assert server.api(token=status['token']).get('/version').status == 401
+
+
+def test_pod_of_unknown_account(server, namespace):
+    pod = {**POD, 'spec': {**POD['spec'], 'serviceAccountName': 'none'}}
+    answer = server.api().call('POST', '/api/v1/namespaces/%s/pods' % namespace, pod)
+    assert (answer.status, answer.json['message']) == (
+        403, 'pods "p" is forbidden: error looking up service account %s/none: serviceaccount "none" not found' % namespace)
+
+
+def test_anonymous(server):
+    nobody = server.api(anonymous=True)
+    assert nobody.get('/version').status == 200
+    answer = nobody.get('/api/v1/nodes')
+    assert (answer.status, answer.json['message']) == (
+        403, 'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group "" at the cluster scope')
