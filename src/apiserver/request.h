@@ -125,9 +125,10 @@ struct request {
 	const struct schema *body_schema; /* of `decoded` */
 	void *decoded;			  /* the body as a struct */
 	const struct meta_v1_delete_options *delete_options;
-	const struct schema *schema; /* of the stored form: what object and old are */
-	void *object;		     /* the new object */
-	struct object *old;	     /* the present one, or NULL */
+	const struct schema *schema;				  /* of the stored form: what object and old are */
+	void *object;						  /* the new object */
+	struct object *old;					  /* the present one, or NULL */
+	struct meta_v1_managed_fields_entry_slice managed_fields; /* of the new object */
 	const struct store_record *old_record;
 	struct store_write write;
 	struct buf stored, header; /* the new object's stored form */

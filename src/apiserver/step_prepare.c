@@ -44,7 +44,7 @@ static enum step_result prepare_create(struct request *request)
 	meta->deletion_timestamp = NULL;
 	meta->deletion_grace_period_seconds = NULL;
 	meta->self_link = STR_EMPTY;
-	meta->managed_fields = (struct meta_v1_managed_fields_entry_slice){0};
+	meta->managed_fields = request->managed_fields;
 	random_uuid(uid);
 	meta->uid = arena_str_c(&request->arena, uid);
 	meta->creation_timestamp = (struct timestamp){request->now.seconds, 0, true};
@@ -97,7 +97,7 @@ static void keep_metadata(struct request *request, struct meta_v1_object_meta *m
 	meta->generation = old->generation;
 	meta->generate_name = old->generate_name;
 	meta->self_link = STR_EMPTY;
-	meta->managed_fields = (struct meta_v1_managed_fields_entry_slice){0};
+	meta->managed_fields = request->managed_fields;
 	if (old->deletion_timestamp)
 		meta->deletion_timestamp = old->deletion_timestamp;
 	if (!meta->deletion_grace_period_seconds)

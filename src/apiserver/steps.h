@@ -28,6 +28,7 @@
 	X(collection, OP_DELETE_COLLECTION, true)                                                                      \
 	X(current, OP_WRITES | OP_DELETE, false) /* the object as it is; the namespace's state */                      \
 	X(change, OP_WRITES, false)		 /* body or patch -> the new object, defaulted */                      \
+	X(manage, OP_WRITES, false)		 /* who changed what */                                                \
 	X(admit, OP_WRITES | OP_DELETE, false)	 /* admission that changes */                                          \
 	X(prepare, OP_WRITES, false)		 /* metadata; what clients may not set */                              \
 	X(validate, OP_WRITES, false)		 /* field errors -> 422 */                                             \

@@ -1,0 +1,43 @@
+/*
+ * Sets of fields: what managedFields says of an object, in the form fieldsV1.
+ *
+ * A set is a tree of path elements; a node that is a member stands for its own path, "." in the text.  Elements are
+ * written as upstream writes them: f:NAME a field or a map's key, k:{...} a list's item by its keys, v:VALUE an item of
+ * a set, i:N an item by its place.  Sets live in an arena; operations make new ones and share nothing with their
+ * operands but strings.
+ */
+#ifndef WHERRY_TYPES_FIELD_SET_H
+#define WHERRY_TYPES_FIELD_SET_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "codec/value.h"
+#include "types/schema.h"
+
+struct field_set {
+	struct str element; /* of this node; empty at the root */
+	bool member;
+	VEC_OF(struct field_set *) children; /* sorted */
+};
+
+struct field_set *field_set_new(struct arena *arena);
+int field_set_parse(struct str fields_v1, struct arena *arena, struct field_set **ret, struct error *err) MUST_CHECK;
+void field_set_write(const struct field_set *set, struct buf *out);
+bool field_set_empty(const struct field_set *set);
+bool field_set_eq(const struct field_set *a, const struct field_set *b);
+struct field_set *field_set_union(const struct field_set *a, const struct field_set *b, struct arena *arena);
+/* The members of @a that are not members of @b. */
+struct field_set *field_set_difference(const struct field_set *a, const struct field_set *b, struct arena *arena);
+
+/*
+ * What differs between two states of an object, both as encode_value() gives them: fields that were added or have
+ * another value in *ret_changed, fields that are gone in *ret_removed.  Lists and structs count as one field where the
+ * schema calls them atomic.  Names in @skip (at the top, e.g. "status") are left out, and so is all metadata that the
+ * server owns.
+ */
+void field_set_compare(const struct schema *schema, const struct value *old, const struct value *new_,
+		       const struct str *skip, size_t skip_len, struct arena *arena, struct field_set **ret_changed,
+		       struct field_set **ret_removed);
+
+#endif
