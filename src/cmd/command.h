@@ -12,6 +12,7 @@
 	X(agent, "make this host a node of a cluster")                                                                 \
 	X(image, "import, pull, list and remove the node's images")                                                    \
 	X(kubeconfig, "print a kubeconfig with a new certificate of the cluster")                                      \
+	X(dns, "answer the cluster's names; a node starts it")                                                         \
 	X(reset, "undo all that a node left on this host")                                                             \
 	X(version, "print the version")
 

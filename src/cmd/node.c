@@ -8,9 +8,11 @@
 #include "base/log.h"
 #include "client/kubeconfig.h"
 #include "cmd/handover.h"
+#include "cmd/node_dns.h"
 #include "cmd/node_network.h"
 #include "component/host.h"
 #include "kubelet/kubelet.h"
+#include "proxy/component.h"
 #include "runtime/builtin.h"
 #include "runtime/registry_http.h"
 #include "sys/loop.h"
@@ -20,6 +22,7 @@
 #define MAX_PODS	 110
 #define STATUS_PERIOD_NS (10 * NS_PER_SEC)
 #define LEASE_SECONDS	 40
+#define PROXY_PERIOD_NS	 (50 * NS_PER_MS)
 
 struct node {
 	const struct node_config *config;
@@ -32,6 +35,9 @@ struct node {
 	struct runtime *runtime;
 	struct kubelet *kubelet;
 	struct thread *kubelet_thread;
+	struct proxy_component *proxy;
+	struct thread *proxy_thread;
+	struct node_dns *dns;
 	struct loop *loop; /* of the signals */
 	int host_netns_fd;
 	struct error failure; /* of the kubelet's thread; read after it was joined */
@@ -131,6 +137,36 @@ static void run_kubelet(void *data)
 		loop_stop(node->loop);
 }
 
+static void run_proxy(void *data)
+{
+	log_set_component("proxy");
+	proxy_component_run(data);
+}
+
+static int start_proxy(struct node *node, struct error *err)
+{
+	const struct proxy_component_config config = {
+		.transport = node->transport,
+		.proxy = {.node_name = str_c(node->name),
+			  .cluster_cidrs = &node->config->cluster_cidr,
+			  .cluster_cidrs_len = 1},
+		.min_sync_ns = PROXY_PERIOD_NS,
+	};
+
+	if (proxy_component_new(&config, &node->proxy, err) < 0)
+		return -(int)err->code;
+	return thread_start("proxy", run_proxy, node->proxy, &node->proxy_thread, err);
+}
+
+static int start_dns(struct node *node, struct error *err)
+{
+	const struct node_config *config = node->config;
+
+	if (config->cluster_dns.family == IP_NONE)
+		return 0;
+	return node_dns_start(&config->cluster_dns, config->cluster_domain, node->transport, &node->dns, err);
+}
+
 static int start(struct node *node, struct error *err)
 {
 	struct str agent = below(node, node->config->data_dir, "agent");
@@ -141,7 +177,8 @@ static int start(struct node *node, struct error *err)
 	    open_registry(node, err) < 0 || open_runtime(node, err) < 0)
 		return -(int)err->code;
 	make_kubelet(node);
-	if (node_network_start(node->network, node->transport, err) < 0)
+	if (node_network_start(node->network, node->transport, err) < 0 || start_proxy(node, err) < 0 ||
+	    start_dns(node, err) < 0)
 		return -(int)err->code;
 	return thread_start("kubelet", run_kubelet, node, &node->kubelet_thread, err);
 }
@@ -162,6 +199,12 @@ static void release(struct node *node)
 	kubelet_free(node->kubelet);
 	if (node->runtime)
 		node->runtime->ops->free(node->runtime);
+	if (node->proxy_thread) {
+		proxy_component_stop(node->proxy);
+		thread_join(node->proxy_thread);
+	}
+	proxy_component_free(node->proxy);
+	node_dns_stop(node->dns);
 	node_network_free(node->network);
 	registry_http_free(node->registry);
 	transport_free(node->transport);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/node_dns.h"
 #include "cmd/node_options.h"
 #include "component/flags.h"
 #include "component/host.h"
@@ -46,8 +47,8 @@ static int reset(const struct node_config *node, struct arena *arena, struct err
 
 	if (geteuid() != 0)
 		return error_set(err, ERR_FORBIDDEN, "it needs root");
-	if (podnet_reset(name, network, err) < 0 || proxy_reset(name, err) < 0 ||
-	    builtin_reset(agent, node->run_dir, node->cgroup_root, err) < 0)
+	if (node_dns_reset(&node->cluster_dns, err) < 0 || podnet_reset(name, network, err) < 0 ||
+	    proxy_reset(name, err) < 0 || builtin_reset(agent, node->run_dir, node->cgroup_root, err) < 0)
 		return -(int)err->code;
 	return remove_data(node, arena, err);
 }

@@ -127,3 +127,24 @@ def test_a_port_in_use_ends_the_whole_in_one_line(host_server, test_id):
                       netns=host_server.netns, check=False)
     said = [line for line in result.err.splitlines() if line.startswith('wherry server')]
     assert result.status == 1 and len(said) == 1 and 'in use' in said[0].lower(), result
+
+
+def dns_process(server):
+    node = (both(server) or {}).get('node')
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/stat' % pid, encoding='utf-8') as f:
+                before, after = f.read().rsplit(')', 1)
+        except OSError:
+            continue
+        if int(after.split()[1]) == node and before.endswith('(dns') and after.split()[0] != 'Z':
+            return int(pid)
+    return None
+
+
+def test_dns_has_no_rights_and_comes_back(host_server):
+    before = wait.until(lambda: dns_process(host_server), 'the DNS process runs')
+    assert '0' not in status(before, 'Uid')
+    assert status(before, 'CapEff') == ['0' * 16]
+    os.kill(before, signal.SIGKILL)
+    wait.until(lambda: dns_process(host_server) not in (None, before), 'another DNS process runs')
