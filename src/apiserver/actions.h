@@ -5,17 +5,21 @@
 #include "apiserver/action.h"
 
 #define ACTIONS(X)                                                                                                     \
-	X(scale)                                                                                                       \
 	X(binding)                                                                                                     \
+	X(local_subject_access_review)                                                                                 \
+	X(pod_attach)                                                                                                  \
 	X(pod_binding)                                                                                                 \
 	X(pod_eviction)                                                                                                \
-	X(token_request)                                                                                               \
-	X(token_review)                                                                                                \
-	X(self_subject_review)                                                                                         \
-	X(subject_access_review)                                                                                       \
+	X(pod_exec)                                                                                                    \
+	X(pod_log)                                                                                                     \
+	X(pod_port_forward)                                                                                            \
+	X(scale)                                                                                                       \
 	X(self_subject_access_review)                                                                                  \
-	X(local_subject_access_review)                                                                                 \
-	X(self_subject_rules_review)
+	X(self_subject_review)                                                                                         \
+	X(self_subject_rules_review)                                                                                   \
+	X(subject_access_review)                                                                                       \
+	X(token_request)                                                                                               \
+	X(token_review)
 
 #define X(name) extern const struct action action_##name;
 ACTIONS(X)

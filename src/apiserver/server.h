@@ -50,6 +50,7 @@ struct apiserver {
 	struct rbac *rbac; /* roles and bindings; NULL before the bootstrap */
 	struct discovery *discovery;
 	struct openapi_cache *openapi;
+	struct kubelet_proxy *kubelet_proxy; /* NULL: no kubelet can be reached */
 	struct allocator *allocator;
 	struct metrics *metrics; /* borrowed */
 	struct health *health;	 /* borrowed */

@@ -259,6 +259,9 @@ enum step_result step_decode(struct request *request)
 		return check_patch_type(request);
 	if (request->operation & (OP_DELETE | OP_DELETE_COLLECTION))
 		return decode_delete_options(request);
+	/* What is sent to a process in a pod is no object. */
+	if (request->subresource && request->subresource->connect)
+		return STEP_NEXT;
 	if (request->operation == OP_ACTION && (request->action->any_method || str_eq(request->method, STR("GET")) ||
 						str_eq(request->method, STR("DELETE"))))
 		return STEP_NEXT;

@@ -144,6 +144,23 @@ def test_oversize_body_is_refused_and_nothing_breaks(server):
     make(api, 'b')
 
 
+def test_pod_connections_name_what_is_wrong(server):
+    api = server.api()
+    pods = '/api/v1/namespaces/default/pods'
+    server.kubectl('create', 'serviceaccount', 'default')
+    for name, containers in (('one', 'a'), ('two', 'ab')):
+        api.create(pods, {'metadata': {'name': name}, 'spec': {'containers': [{'name': c, 'image': 'x'} for c in containers]}})
+    assert server.kubectl('logs', 'one').out == ''
+    for path, status, message in (
+            ('/none/log', 404, 'pods "none" not found'),
+            ('/two/log', 400, 'a container name must be specified for pod two, choose one of: [a b]'),
+            ('/two/log?container=c', 400, 'container c is not valid for pod two'),
+            ('/one/exec?command=ls&stdout=true', 400, 'pod one does not have a host assigned'),
+            ('/one/portforward?ports=80', 400, 'pod one does not have a host assigned')):
+        answer = api.get(pods + path)
+        assert (answer.status, answer.json['message']) == (status, message)
+
+
 def test_strangers_are_turned_away(server):
     stranger = server.api(anonymous=True)
     answer = stranger.get(MAPS)
