@@ -36,6 +36,9 @@ void cache_release(struct cache *cache)
 	MAP_FOREACH (it, &cache->images)
 		free(it->value);
 	map_release(&cache->images);
+	MAP_FOREACH (it, &cache->namespaces)
+		object_unref(it->value);
+	map_release(&cache->namespaces);
 	map_release(&cache->by_name);
 	free(cache->rows);
 	free(cache->nodes);
@@ -83,6 +86,8 @@ static void count(struct node_row *row, const struct sched_pod *pod, int sign)
 		*requested_at(row, pod->requests[i].number) += sign * pod->requests[i].amount;
 	for (size_t i = 0; i < ARRAY_LEN(row->load); i++)
 		row->load[i] += sign * pod->load[i];
+	if (pod->affinities.apart.len)
+		row->apart_len = sign > 0 ? row->apart_len + 1 : row->apart_len - 1;
 	row->ports_len = sign > 0 ? row->ports_len + pod->ports_len : row->ports_len - pod->ports_len;
 }
 
@@ -262,6 +267,17 @@ void cache_remove_node(struct cache *cache, struct str name)
 	drop_if_empty(cache, row);
 }
 
+void cache_set_namespace(struct cache *cache, struct object *object)
+{
+	/* The key is in the object: the new one's replaces the old one's. */
+	object_unref(map_set(&cache->namespaces, object->meta->name, object_ref(object)));
+}
+
+void cache_remove_namespace(struct cache *cache, struct str name)
+{
+	object_unref(map_remove(&cache->namespaces, name));
+}
+
 /* --- Pods ------------------------------------------------------------------------------------------------------ */
 
 void cache_assume(struct cache *cache, struct sched_pod *pod, uint32_t slot)
@@ -270,6 +286,8 @@ void cache_assume(struct cache *cache, struct sched_pod *pod, uint32_t slot)
 	pod->node_place = put(&cache->rows[slot], pod);
 	pod->node = slot;
 	pod->assumed = true;
+	cache->apart_len += pod->affinities.apart.len ? 1 : 0;
+	cache->drawn_len += pod->affinities.with.len || pod->affinities.preferred.len ? 1 : 0;
 }
 
 void cache_add_pod(struct cache *cache, struct sched_pod *pod, struct str node)
@@ -290,6 +308,8 @@ void cache_remove_pod(struct cache *cache, struct sched_pod *pod)
 	row->pods[pod->node_place] = moved;
 	moved->node_place = pod->node_place;
 	count(row, pod, -1);
+	cache->apart_len -= pod->affinities.apart.len ? 1 : 0;
+	cache->drawn_len -= pod->affinities.with.len || pod->affinities.preferred.len ? 1 : 0;
 	pod->node = NODE_NONE;
 	pod->assumed = false;
 	drop_if_empty(cache, row);

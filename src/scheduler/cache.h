@@ -26,6 +26,7 @@ struct node_row {
 	struct sched_pod **pods;
 	size_t pods_len, pods_cap;
 	size_t ports_len;     /* host ports its pods use, counted */
+	size_t apart_len;     /* pods with required anti-affinity */
 	uint32_t slot, place; /* place in cache->nodes */
 };
 
@@ -37,8 +38,11 @@ struct cache {
 	uint32_t nodes_len, nodes_cap;
 	uint32_t *free;
 	uint32_t free_len, free_cap;
-	struct map by_name; /* -> slot + 1, as a pointer */
-	struct map images;  /* -> struct image_spread */
+	struct map by_name;    /* -> slot + 1, as a pointer */
+	struct map images;     /* -> struct image_spread */
+	struct map namespaces; /* name -> struct object, a reference */
+	size_t apart_len;      /* pods on nodes with required anti-affinity */
+	size_t drawn_len;      /* pods on nodes with terms that others' scores ask about */
 	/* Waiting pods that a node has been freed for. */
 	struct sched_pod **nominated;
 	size_t nominated_len;
@@ -52,6 +56,9 @@ void cache_set_node(struct cache *cache, struct object *object);
 void cache_remove_node(struct cache *cache, struct str name);
 /* The row of an existing node, or NULL; until the next change. */
 struct node_row *cache_node(const struct cache *cache, struct str name);
+
+void cache_set_namespace(struct cache *cache, struct object *object);
+void cache_remove_namespace(struct cache *cache, struct str name);
 
 /* @pod is on no node. */
 void cache_add_pod(struct cache *cache, struct sched_pod *pod, struct str node);

@@ -35,8 +35,27 @@ static enum verdict filter(struct cycle *cycle, const struct node_row *node, str
 	return VERDICT_OK;
 }
 
+static void tell_moved(struct cycle *cycle, const struct node_row *row, const struct sched_pod *pod, int sign)
+{
+	for (size_t i = 0; i < PLUGIN_MAX; i++)
+		if (plugins[i]->moved)
+			plugins[i]->moved(cycle, pod, row, sign);
+}
+
+void framework_put(struct cycle *cycle, struct node_row *row, struct sched_pod *pod)
+{
+	node_row_put(row, pod);
+	tell_moved(cycle, row, pod, 1);
+}
+
+void framework_take(struct cycle *cycle, struct node_row *row, struct sched_pod *pod)
+{
+	node_row_take(row, pod);
+	tell_moved(cycle, row, pod, -1);
+}
+
 /* Puts on @row the pods it was freed for that are no less important than the one in hand; true when there are any. */
-static bool put_nominated(const struct cycle *cycle, struct node_row *row)
+static bool put_nominated(struct cycle *cycle, struct node_row *row)
 {
 	bool any = false;
 
@@ -45,7 +64,7 @@ static bool put_nominated(const struct cycle *cycle, struct node_row *row)
 
 		if (other != cycle->pod && other->priority >= cycle->pod->priority &&
 		    str_eq_c(row->name, other->nominated)) {
-			node_row_put(row, other);
+			framework_put(cycle, row, other);
 			any = true;
 		}
 	}
@@ -66,6 +85,8 @@ enum verdict framework_filter(struct cycle *cycle, const struct node_row *node, 
 		node_row_copy(node, &copy);
 		if (put_nominated(cycle, &copy))
 			verdict = filter(cycle, &copy, ret);
+		while (copy.pods_len > node->pods_len)
+			framework_take(cycle, &copy, copy.pods[copy.pods_len - 1]);
 		node_row_release(&copy);
 	}
 	return verdict == VERDICT_OK ? filter(cycle, node, ret) : verdict;

@@ -25,6 +25,7 @@
 	X(node_affinity)                                                                                               \
 	X(node_ports)                                                                                                  \
 	X(node_resources_fit)                                                                                          \
+	X(inter_pod_affinity)                                                                                          \
 	X(dynamic_resources)                                                                                           \
 	X(default_preemption)                                                                                          \
 	X(node_resources_balanced_allocation)                                                                          \
@@ -103,6 +104,8 @@ struct plugin {
 	bool (*before)(const struct sched_pod *a, const struct sched_pod *b);
 	enum verdict (*pre_filter)(struct cycle *cycle, struct reasons *why);
 	enum verdict (*filter)(struct cycle *cycle, const struct node_row *node, struct reasons *why);
+	/* A pod was put on (@sign 1) or taken off (-1) a copy of @node: what PreFilter counted follows. */
+	void (*moved)(struct cycle *cycle, const struct sched_pod *other, const struct node_row *node, int sign);
 	enum verdict (*post_filter)(struct cycle *cycle, struct reasons *why);
 	enum verdict (*pre_score)(struct cycle *cycle);
 	int64_t (*score)(struct cycle *cycle, const struct node_row *node);
@@ -125,6 +128,9 @@ extern const struct plugin *const plugins[PLUGIN_MAX];
 bool framework_admits(const struct sched_pod *pod);
 /* All filters on one node; PreFilter has run. */
 enum verdict framework_filter(struct cycle *cycle, const struct node_row *node, struct node_verdict *ret);
+/* Puts a pod on, or takes it off, a copy of a row, and tells the plugins. */
+void framework_put(struct cycle *cycle, struct node_row *row, struct sched_pod *pod);
+void framework_take(struct cycle *cycle, struct node_row *row, struct sched_pod *pod);
 /* Does @event change the mind of one who rejected the pod?  (No one in particular: any event does.) */
 bool framework_wakes(const struct sched_pod *pod, const struct cluster_event *event);
 /* PreBind, Bind, PostBind; blocks; a worker's. */

@@ -117,6 +117,7 @@ void sched_pod_update(struct sched_pod *pod, struct resource_names *names, struc
 	pod->priority = pod->pod->spec.priority ? *pod->pod->spec.priority : 0;
 	count_requests(pod, names);
 	collect_ports(pod);
+	pod_affinities_parse(pod->pod, &pod->arena, &pod->affinities);
 	object_unref(old);
 }
 

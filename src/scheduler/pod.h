@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "scheduler/terms.h"
 #include "types/gen/core_v1.h"
 #include "types/object.h"
 
@@ -62,6 +63,7 @@ struct sched_pod {
 	int64_t load[2];
 	const struct host_port *ports;
 	size_t ports_len;
+	struct pod_affinities affinities;
 
 	/* The cache's: where it is. */
 	uint32_t node; /* a slot, or NODE_NONE */

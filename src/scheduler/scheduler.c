@@ -26,8 +26,8 @@ struct scheduler {
 	struct worker_pool *pool;
 	struct recorder *recorder;
 	struct informer_set *informers;
-	struct informer *pod_informer, *node_informer;
-	struct informer_handler pods_handler, nodes_handler;
+	struct informer *pod_informer, *node_informer, *namespace_informer;
+	struct informer_handler pods_handler, nodes_handler, namespaces_handler;
 	struct map pods; /* key -> struct sched_pod */
 	struct cache cache;
 	struct queue queue;
@@ -325,7 +325,7 @@ static void node_changed(struct informer_handler *handler, struct object *old, s
 static void informer_has_synced(struct scheduler *scheduler)
 {
 	if (scheduler->synced || !informer_synced(scheduler->pod_informer) ||
-	    !informer_synced(scheduler->node_informer))
+	    !informer_synced(scheduler->namespace_informer) || !informer_synced(scheduler->node_informer))
 		return;
 	scheduler->synced = true;
 	log_info("scheduling", "nodes=%u pods=%zu", scheduler->cache.nodes_len, scheduler->pods.len);
@@ -340,6 +340,21 @@ static void pods_synced(struct informer_handler *handler)
 static void nodes_synced(struct informer_handler *handler)
 {
 	informer_has_synced(CONTAINER_OF(handler, struct scheduler, nodes_handler));
+}
+
+static void namespaces_synced(struct informer_handler *handler)
+{
+	informer_has_synced(CONTAINER_OF(handler, struct scheduler, namespaces_handler));
+}
+
+static void namespace_changed(struct informer_handler *handler, struct object *old, struct object *new_)
+{
+	struct scheduler *scheduler = CONTAINER_OF(handler, struct scheduler, namespaces_handler);
+
+	if (new_)
+		cache_set_namespace(&scheduler->cache, new_);
+	else
+		cache_remove_namespace(&scheduler->cache, old->meta->name);
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------ */
@@ -365,6 +380,7 @@ struct scheduler *scheduler_new(const struct scheduler_config *config)
 	scheduler->informers = informer_set_new(scheduler->loop, scheduler->transport);
 	scheduler->pod_informer = informer_set_get(scheduler->informers, client_resource("", "v1", "pods"));
 	scheduler->node_informer = informer_set_get(scheduler->informers, client_resource("", "v1", "nodes"));
+	scheduler->namespace_informer = informer_set_get(scheduler->informers, client_resource("", "v1", "namespaces"));
 	cache_init(&scheduler->cache);
 	queue_init(&scheduler->queue);
 	scheduler->decider = (struct decider){.cache = &scheduler->cache, .random = {config->seed}};
@@ -374,6 +390,9 @@ struct scheduler *scheduler_new(const struct scheduler_config *config)
 	loop_timer_init(&scheduler->tick, scheduler->loop, tick);
 	scheduler->pods_handler = (struct informer_handler){.changed = pod_changed, .synced = pods_synced};
 	scheduler->nodes_handler = (struct informer_handler){.changed = node_changed, .synced = nodes_synced};
+	scheduler->namespaces_handler =
+		(struct informer_handler){.changed = namespace_changed, .synced = namespaces_synced};
+	informer_add_handler(scheduler->namespace_informer, &scheduler->namespaces_handler);
 	informer_add_handler(scheduler->node_informer, &scheduler->nodes_handler);
 	informer_add_handler(scheduler->pod_informer, &scheduler->pods_handler);
 	return scheduler;

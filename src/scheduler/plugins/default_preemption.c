@@ -40,7 +40,7 @@ static size_t take_lesser(struct cycle *cycle, struct node_row *row, struct sche
 		if (row->pods[i]->priority < cycle->pod->priority)
 			lesser[len++] = row->pods[i];
 	for (size_t i = 0; i < len; i++)
-		node_row_take(row, lesser[i]);
+		framework_take(cycle, row, lesser[i]);
 	*ret = lesser;
 	return len;
 }
@@ -70,14 +70,17 @@ static bool dry_run(struct cycle *cycle, const struct node_row *row, struct cand
 	if (possible) {
 		qsort(lesser, len, sizeof(struct sched_pod *), more_important);
 		for (size_t i = 0; i < len; i++) {
-			node_row_put(&copy, lesser[i]);
+			framework_put(cycle, &copy, lesser[i]);
 			if (fits(cycle, &copy, &ignored))
 				continue;
-			node_row_take(&copy, lesser[i]);
+			framework_take(cycle, &copy, lesser[i]);
 			lesser[victims++] = lesser[i];
 		}
 		*ret_candidate = (struct candidate){row, lesser, victims};
 	}
+	/* What plugins counted is of all nodes, and is to be as it was. */
+	for (size_t i = 0; i < (possible ? victims : len); i++)
+		framework_put(cycle, &copy, lesser[i]);
 	node_row_release(&copy);
 	return possible;
 }

@@ -50,8 +50,9 @@ void fixture_node(struct fixture *fixture, const char *name, const char *members
 struct sched_pod *fixture_pod(struct fixture *fixture, const char *name, const char *node, const char *members)
 {
 	struct arena cleanup_arena arena = {0};
-	struct str json = arena_printf(&arena, "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\"}%s%s}", name,
-				       members[0] ? "," : "", members);
+	struct str json = arena_printf(
+		&arena, "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"ns\",\"labels\":{\"app\":\"%s\"}}%s%s}", name,
+		name, members[0] ? "," : "", members);
 	struct object *object = fixture_object(&schema_core_v1_pod, str_c(json));
 	struct sched_pod *pod = sched_pod_new(&fixture->cache.names, object);
 

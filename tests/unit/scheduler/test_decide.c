@@ -15,6 +15,11 @@
 	"]}]}]}}}}"
 #define PORT(text) "\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{" text "}]}]}"
 
+/* Near to, or away from, pods named so, where nodes share the label. */
+#define NEAR(kind, name, label)                                                                                        \
+	"\"spec\":{\"affinity\":{\"" kind "\":{\"requiredDuringSchedulingIgnoredDuringExecution\":[{\"topologyKey\":"  \
+	"\"" label "\",\"labelSelector\":{\"matchLabels\":{\"app\":\"" name "\"}}}]}}}"
+
 /* One node "n", another pod "q" on it, and the pod in question. */
 struct row {
 	const char *about, *node, *other, *pod;
@@ -71,6 +76,17 @@ static const struct row rows[] = {
 	 REQUESTS("\"example.com/gpu\":\"1\""), REQUESTS("\"example.com/gpu\":\"1\""), NULL},
 	{"too many pods", "\"status\":{\"allocatable\":{\"pods\":\"1\"}}", REQUESTS(""), "",
 	 "1 Too many pods." NO_VICTIMS},
+	{"away from another", "", REQUESTS(""), NEAR("podAntiAffinity", "q", "disk"),
+	 "1 node(s) didn't match pod anti-affinity rules." NO_VICTIMS},
+	{"away from nobody there", "", REQUESTS(""), NEAR("podAntiAffinity", "r", "disk"), NULL},
+	{"another keeps it away", "", NEAR("podAntiAffinity", "p", "disk"), REQUESTS(""),
+	 "1 node(s) didn't satisfy existing pods anti-affinity rules." NO_VICTIMS},
+	{"near to another", "", REQUESTS(""), NEAR("podAffinity", "q", "disk"), NULL},
+	{"near to nobody there", "", REQUESTS(""), NEAR("podAffinity", "r", "disk"),
+	 "1 node(s) didn't match pod affinity rules." NOT_HELPFUL},
+	{"near to its own kind, the first", "", "", NEAR("podAffinity", "p", "disk"), NULL},
+	{"near, on a node without the label", "", REQUESTS(""), NEAR("podAffinity", "q", "rack"),
+	 "1 node(s) didn't match pod affinity rules." NOT_HELPFUL},
 	{"no place may be taken", "", REQUESTS("\"cpu\":\"3\""),
 	 "\"spec\":{\"priority\":5,\"preemptionPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"resources\":{"
 	 "\"requests\":{"
@@ -232,6 +248,27 @@ static void preemption_takes_the_least(void **state UNUSED)
 	fixture_release(&f);
 }
 
+/* Taking the pod that is in the way off also takes off what was counted of it. */
+static void preemption_makes_distance(void **state UNUSED)
+{
+	struct fixture f;
+	struct decision decision;
+
+	fixture_init(&f);
+	fixture_node(&f, "n", "");
+	fixture_pod(&f, "q", "n", "");
+	decide(&f.decider,
+	       fixture_pod(&f, "p", "",
+			   "\"spec\":{\"priority\":9,\"affinity\":{\"podAntiAffinity\":{"
+			   "\"requiredDuringSchedulingIgnoredDuringExecution\":[{\"topologyKey\":\"disk\","
+			   "\"labelSelector\":{\"matchLabels\":{\"app\":\"q\"}}}]}}}"),
+	       &decision);
+	assert_str_equal(decision.nominated, "n");
+	assert_int_equal(decision.cycle.victims_len, 1);
+	decision_release(&decision);
+	fixture_release(&f);
+}
+
 static void rows_are_sums(void **state UNUSED)
 {
 	struct fixture f;
@@ -273,6 +310,7 @@ int main(void)
 		cmocka_unit_test(winners),
 		cmocka_unit_test(equals_get_their_turn),
 		cmocka_unit_test(preemption_takes_the_least),
+		cmocka_unit_test(preemption_makes_distance),
 		cmocka_unit_test(rows_are_sums),
 		cmocka_unit_test(enough),
 	};
