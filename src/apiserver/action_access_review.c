@@ -90,6 +90,20 @@ static enum step_result refuse(struct request *request, const struct field_error
 
 /* --- The question */
 
+/* What restricts the list most plainly: requirements that name one value. */
+static struct str field_selector(const struct authorization_v1_field_selector_attributes *selector, struct arena *arena)
+{
+	struct str text = STR_EMPTY;
+
+	if (!selector || selector->raw_selector.len)
+		return selector ? selector->raw_selector : STR_EMPTY;
+	SLICE_FOREACH (item, selector->requirements)
+		if (str_eq(item->operator, STR("In")) && item->values.len == 1)
+			text = arena_printf(arena, STR_FMT "%s" STR_FMT "=" STR_FMT, STR_ARG(text), text.len ? "," : "",
+					    STR_ARG(item->key), STR_ARG(item->values.items[0]));
+	return text;
+}
+
 static void ask(struct request *request, const struct authorization_v1_subject_access_review_spec *spec,
 		const struct user_info *user, struct authorization_v1_subject_access_review_status *ret)
 {
@@ -106,6 +120,7 @@ static void ask(struct request *request, const struct authorization_v1_subject_a
 		asked.subresource = resource->subresource;
 		asked.name = resource->name;
 		asked.name_space = resource->namespace;
+		asked.field_selector = field_selector(resource->field_selector, &request->arena);
 	} else {
 		asked.verb = spec->non_resource_attributes->verb;
 		asked.path = spec->non_resource_attributes->path;

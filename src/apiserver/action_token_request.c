@@ -57,11 +57,16 @@ static enum step_result check_seconds(struct request *request, int64_t seconds)
 	return STEP_NEXT;
 }
 
-static enum step_result conflict(struct request *request, struct str resource, struct str name, struct str why)
+static enum step_result conflict(struct request *request, struct str group, struct str kind, struct str name,
+				 struct str why)
 {
-	return status_fail(request, ERR_CONFLICT,
-			   "Operation cannot be fulfilled on " STR_FMT " \"" STR_FMT "\": " STR_FMT, STR_ARG(resource),
-			   STR_ARG(name), STR_ARG(why));
+	struct meta_v1_status_details details = {.group = group, .kind = kind, .name = name};
+	struct str shown = status_resource_name(&request->arena, group, kind);
+
+	status_fail(request, ERR_CONFLICT, "Operation cannot be fulfilled on " STR_FMT " \"" STR_FMT "\": " STR_FMT,
+		    STR_ARG(shown), STR_ARG(name), STR_ARG(why));
+	request->status->details = ARENA_DUP(&request->arena, struct meta_v1_status_details, &details);
+	return STEP_DONE;
 }
 
 static const struct object *lookup(struct request *request, const char *plural, struct str name_space, struct str name)
@@ -113,7 +118,7 @@ static enum step_result bind_to(struct request *request, const struct authentica
 	if (kind == 2)
 		token->secret = (struct service_token_ref){object->meta->name, object->meta->uid};
 	if (ref->uid.len && !str_eq(ref->uid, object->meta->uid))
-		return conflict(request, ref->kind, ref->name,
+		return conflict(request, STR_EMPTY, ref->kind, ref->name,
 				arena_printf(&request->arena,
 					     "the UID in the bound object reference (" STR_FMT
 					     ") does not match the UID in record. The object might have been deleted "
@@ -179,7 +184,7 @@ static enum step_result run(struct request *request)
 	if (!account)
 		return status_not_found(request, request->info.name);
 	if (meta->uid.len && !str_eq(meta->uid, account->meta->uid))
-		return conflict(request, STR("TokenRequest.authentication.k8s.io"), request->info.name,
+		return conflict(request, AUTHENTICATION_GROUP, STR("TokenRequest"), request->info.name,
 				arena_printf(&request->arena,
 					     "the UID in the token request (" STR_FMT
 					     ") does not match the UID of the service account (" STR_FMT ")",

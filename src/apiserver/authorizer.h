@@ -11,13 +11,16 @@
 #include "apiserver/user.h"
 #include "base/arena.h"
 
+struct store;
+
 /* What is asked for: a resource, or a path. */
 struct authorization_attributes {
 	const struct user_info *user;
 	struct str verb;
 	bool is_resource;
 	struct str group, version, resource, subresource, name, name_space;
-	struct str path; /* of what is no resource */
+	struct str field_selector; /* of lists and watches, as text; empty: none, or not known */
+	struct str path;	   /* of what is no resource */
 };
 
 enum authorization_decision { AUTHORIZATION_NO_OPINION, AUTHORIZATION_ALLOW, AUTHORIZATION_DENY };
@@ -40,5 +43,7 @@ struct str authorization_denial(const struct authorization_attributes *asked, st
 struct authorizer *authorizer_new_open_paths(void);
 /* Allows everything to members of system:masters (privileged by certificate, as upstream). */
 struct authorizer *authorizer_new_masters(void);
+/* Nodes: what their pods use, and what is their own; @store outlives it. */
+struct authorizer *authorizer_new_node(struct store *store);
 
 #endif

@@ -50,6 +50,7 @@ struct apiserver *apiserver_new(const struct apiserver_config *config, struct st
 			server, authenticator_new_service_token(&server->config.token_issuer, server->store));
 	apiserver_add_authorizer(server, authorizer_new_open_paths());
 	apiserver_add_authorizer(server, authorizer_new_masters());
+	apiserver_add_authorizer(server, authorizer_new_node(store));
 	return server;
 }
 

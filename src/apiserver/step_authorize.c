@@ -66,6 +66,8 @@ enum step_result step_authorize(struct request *request)
 		.subresource = info->subresource,
 		.name = info->name,
 		.name_space = info->name_space,
+		.field_selector =
+			request->local ? request->options.field_text : query_get(&request->query, STR("fieldSelector")),
 		.path = info->path,
 	};
 	struct str reason;

@@ -23,7 +23,7 @@
 
 #define RENEWAL_NS	     (30 * 24 * 3600 * NS_PER_SEC)
 /* Upstream's usual name for who signs service accounts' tokens. */
-#define TOKEN_ISSUER "https://kubernetes.default.svc.cluster.local"
+#define TOKEN_ISSUER "https://kubernetes.default.svc"
 
 struct controlplane {
 	const struct controlplane_config *config;

@@ -183,3 +183,40 @@ def test_anonymous(server):
     answer = nobody.get('/api/v1/nodes')
     assert (answer.status, answer.json['message']) == (
         403, 'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group "" at the cluster scope')
+
+
+def as_node(name):
+    return as_user('system:node:' + name, 'system:nodes')
+
+
+def test_node_reads_what_its_pods_use(server, namespace):
+    api, base = server.api(), '/api/v1/namespaces/%s/' % namespace
+    for name in ('used', 'other'):
+        api.create(base + 'configmaps', {'metadata': {'name': name}})
+        api.create(base + 'secrets', {'metadata': {'name': name}})
+    api.create(base + 'pods', {'metadata': {'name': 'p'}, 'spec': {
+        'nodeName': 'n1', 'imagePullSecrets': [{'name': 'used'}],
+        'containers': [{'name': 'c', 'image': 'x', 'envFrom': [{'configMapRef': {'name': 'used'}}]}]}})
+    for path, n1, n2 in [('configmaps/used', 200, 403), ('configmaps/other', 403, 403), ('secrets/used', 200, 403),
+                         ('secrets/other', 403, 403), ('configmaps/kube-root-ca.crt', 200, 403), ('configmaps', 403, 403),
+                         ('configmaps?fieldSelector=metadata.name%3Dused', 200, 403), ('pods/p', 200, 403),
+                         ('pods', 403, 403), ('pods?fieldSelector=spec.nodeName%3Dn1', 200, 403)]:
+        for node, status in (('n1', n1), ('n2', n2)):
+            assert (path, node, api.call('GET', base + path, headers=as_node(node)).status) == (path, node, status)
+    answer = api.call('GET', base + 'secrets/used', headers=as_node('n2'))
+    assert answer.json['message'].endswith(": no relationship found between node 'n2' and this object")
+    for node, status in (('n1', 201), ('n2', 403)):
+        assert api.call('POST', base + 'serviceaccounts/default/token', {'spec': {}}, headers=as_node(node)).status == status
+    api.call('DELETE', base + 'pods/p?gracePeriodSeconds=0')
+    assert api.call('GET', base + 'secrets/used', headers=as_node('n1')).status == 403
+
+
+@pytest.mark.parametrize('method, path, status', [
+    ('GET', '/api/v1/nodes/n1', 404), ('GET', '/api/v1/nodes/n2', 403), ('GET', '/api/v1/services', 200),
+    ('GET', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1', 404),
+    ('GET', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2', 403),
+    ('GET', '/apis/coordination.k8s.io/v1/namespaces/default/leases/n1', 403),
+    ('DELETE', '/api/v1/nodes/n1', 403), ('GET', '/apis/apps/v1/deployments', 403), ('GET', '/metrics', 403),
+])
+def test_node_reads_what_is_its_own(server, method, path, status):
+    assert server.api().call(method, path, headers=as_node('n1')).status == status
