@@ -25,6 +25,7 @@
 	X(node_affinity)                                                                                               \
 	X(node_ports)                                                                                                  \
 	X(node_resources_fit)                                                                                          \
+	X(pod_topology_spread)                                                                                         \
 	X(inter_pod_affinity)                                                                                          \
 	X(dynamic_resources)                                                                                           \
 	X(default_preemption)                                                                                          \

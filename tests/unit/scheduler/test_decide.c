@@ -162,6 +162,9 @@ static const struct {
 	 "\"spec\":{\"affinity\":{\"nodeAffinity\":{\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":"
 	 "100,"
 	 "\"preference\":{\"matchExpressions\":[{\"key\":\"disk\",\"operator\":\"In\",\"values\":[\"b\"]}]}}]}}}"},
+	{"rather spread", "", "", "\"spec\":{\"containers\":[{\"name\":\"c\"}]}",
+	 "\"spec\":{\"topologySpreadConstraints\":[{\"maxSkew\":1,\"topologyKey\":\"disk\",\"whenUnsatisfiable\":"
+	 "\"ScheduleAnyway\",\"labelSelector\":{}}]}"},
 	{"the image is there", "",
 	 "\"status\":{\"allocatable\":{\"cpu\":\"4\",\"memory\":\"8Gi\",\"pods\":\"110\"},\"images\":[{\"names\":["
 	 "\"app:latest\"],"
@@ -248,6 +251,45 @@ static void preemption_takes_the_least(void **state UNUSED)
 	fixture_release(&f);
 }
 
+#define SPREAD(label, more)                                                                                            \
+	"\"spec\":{\"topologySpreadConstraints\":[{\"maxSkew\":1,\"topologyKey\":\"" label                             \
+	"\",\"whenUnsatisfiable\":\"DoNotSchedule\",\"labelSelector\":{}" more "}]}"
+
+static void spreading(void **state UNUSED)
+{
+	struct fixture f;
+	struct decision decision;
+
+	fixture_init(&f);
+	fixture_node(&f, "a", "");
+	fixture_pod(&f, "q", "a", "");
+	fixture_node(&f, "b", "");
+	decide(&f.decider, fixture_pod(&f, "p", "", SPREAD("disk", "")), &decision);
+	assert_int_equal(decision.slot, cache_node(&f.cache, STR("b"))->slot);
+	decision_release(&decision);
+	/* The cordoned node counts as empty, so the other one is too full. */
+	fixture_node(&f, "b", "\"spec\":{\"unschedulable\":true}");
+	assert_message(
+		&f, SPREAD("disk", ""),
+		"0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints, 1 node(s) were "
+		"unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption "
+		"victims found for incoming pod, 1 Preemption is not helpful for scheduling.");
+	assert_message(
+		&f, SPREAD("rack", ""),
+		"0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required "
+		"label), 1 node(s) were unschedulable. no new claims to deallocate, preemption: 0/2 nodes are "
+		"available: 2 Preemption is not helpful for scheduling.");
+	/* Both nodes share this one. */
+	decide(&f.decider, fixture_pod(&f, "s", "", SPREAD("size", "")), &decision);
+	assert_int_equal(decision.slot, cache_node(&f.cache, STR("a"))->slot);
+	decision_release(&decision);
+	/* One domain where there should be two. */
+	decide(&f.decider, fixture_pod(&f, "t", "", SPREAD("size", ",\"minDomains\":2")), &decision);
+	assert_int_equal(decision.slot, NODE_NONE);
+	decision_release(&decision);
+	fixture_release(&f);
+}
+
 /* Taking the pod that is in the way off also takes off what was counted of it. */
 static void preemption_makes_distance(void **state UNUSED)
 {
@@ -310,6 +352,7 @@ int main(void)
 		cmocka_unit_test(winners),
 		cmocka_unit_test(equals_get_their_turn),
 		cmocka_unit_test(preemption_takes_the_least),
+		cmocka_unit_test(spreading),
 		cmocka_unit_test(preemption_makes_distance),
 		cmocka_unit_test(rows_are_sums),
 		cmocka_unit_test(enough),
