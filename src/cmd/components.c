@@ -9,8 +9,6 @@
 
 #define NODE_CIDR_MASK_V4 24
 #define NODE_CIDR_MASK_V6 64
-#define MONITOR_PERIOD_NS (5 * NS_PER_SEC)
-#define MONITOR_GRACE_NS  (50 * NS_PER_SEC)
 
 struct components {
 	struct local_hub *hub;
@@ -35,8 +33,8 @@ static int start_controllers(struct components *components, const struct compone
 			    .cluster_cidrs = {&components->cluster_cidr, components->cluster_cidr.len ? 1 : 0},
 			    .node_cidr_mask_v4 = NODE_CIDR_MASK_V4,
 			    .node_cidr_mask_v6 = NODE_CIDR_MASK_V6,
-			    .node_monitor_period_ns = MONITOR_PERIOD_NS,
-			    .node_monitor_grace_period_ns = MONITOR_GRACE_NS},
+			    .node_monitor_period_ns = config->node_monitor_period_ns,
+			    .node_monitor_grace_period_ns = config->node_monitor_grace_period_ns},
 	};
 
 	components->manager = controller_manager_new(&manager);

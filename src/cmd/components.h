@@ -15,6 +15,7 @@ struct components_config {
 	struct apiserver *server;
 	struct str cluster_ca;	 /* PEM */
 	struct str cluster_cidr; /* of pods; empty: nodes get no ranges */
+	int64_t node_monitor_period_ns, node_monitor_grace_period_ns;
 	bool no_scheduler, no_controllers;
 };
 

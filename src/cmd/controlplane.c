@@ -19,9 +19,7 @@
 #include "sys/loop.h"
 #include "sys/path.h"
 
-#define DEFAULT_TOLERATION_S 300
-
-#define RENEWAL_NS	     (30 * 24 * 3600 * NS_PER_SEC)
+#define RENEWAL_NS (30 * 24 * 3600 * NS_PER_SEC)
 /* Upstream's usual name for who signs service accounts' tokens. */
 #define TOKEN_ISSUER "https://kubernetes.default.svc"
 
@@ -133,8 +131,8 @@ static int make_apiserver(struct controlplane *plane, struct error *err)
 		.node_port_max = 32767,
 		.token_issuer = {.name = STR(TOKEN_ISSUER), .key = plane->keys->token_key},
 		.anonymous = true,
-		.default_not_ready_toleration_s = DEFAULT_TOLERATION_S,
-		.default_unreachable_toleration_s = DEFAULT_TOLERATION_S,
+		.default_not_ready_toleration_s = plane->config->default_not_ready_toleration_s,
+		.default_unreachable_toleration_s = plane->config->default_unreachable_toleration_s,
 	};
 
 	ip_format(&plane->advertise_address, text);
@@ -257,6 +255,8 @@ static int start_components(struct controlplane *plane, struct error *err)
 		.server = plane->apiserver,
 		.cluster_ca = plane->keys->ca_pem,
 		.cluster_cidr = plane->config->cluster_cidr,
+		.node_monitor_period_ns = plane->config->node_monitor_period_ns,
+		.node_monitor_grace_period_ns = plane->config->node_monitor_grace_period_ns,
 		.no_scheduler = plane->config->disable_scheduler,
 		.no_controllers = plane->config->disable_controller_manager,
 	};

@@ -3,6 +3,9 @@
  *
  * Nodes are watched on a loop of its own.  `net` is set once, under the lock, when the range is known; the runtime's
  * threads read it under the lock and then use it without: podnet's operations may run side by side.
+ *
+ * The ranges are remembered beside the state folder, as long as the links they belong to may live.  A node that starts
+ * again has its network at once, without asking anybody; its pods never look as if they had none.
  */
 #include "cmd/node_network.h"
 
@@ -14,6 +17,7 @@
 #include "client/informer.h"
 #include "podnet/podnet.h"
 #include "sys/loop.h"
+#include "sys/path.h"
 #include "sys/thread.h"
 #include "types/gen/core_v1.h"
 
@@ -31,6 +35,8 @@ struct node_network {
 	struct mutex lock; /* guards net and failure */
 	struct podnet *net;
 	char failure[512];
+	struct ip_prefix known[RANGES_MAX];
+	struct ip_prefix_slice ranges; /* in `known`: those last opened, or told of */
 };
 
 static struct podnet *current(struct node_network *network)
@@ -136,6 +142,71 @@ static void open_network(struct node_network *network, struct ip_prefix_slice ra
 	mutex_unlock(&network->lock);
 }
 
+static struct str ranges_file(struct node_network *network, struct arena *arena)
+{
+	return arena_concat(arena, network->state_dir, STR(".ranges"));
+}
+
+/* One range a line. */
+static void remember_ranges(struct node_network *network, struct ip_prefix_slice ranges)
+{
+	struct arena cleanup_arena arena = {0};
+	struct str text = STR_EMPTY;
+	char range[IP_PREFIX_TEXT_SIZE];
+	int result;
+
+	SLICE_FOREACH (prefix, ranges) {
+		ip_prefix_format(prefix, range);
+		text = arena_printf(&arena, STR_FMT "%s\n", STR_ARG(text), range);
+	}
+	result = path_write_atomic(AT_FDCWD, str_c(ranges_file(network, &arena)), text, 0600, false);
+	if (result < 0)
+		log_warn("pod ranges not remembered", "error=\"%s\"", strerror(-result));
+}
+
+static void open_remembered(struct node_network *network)
+{
+	struct arena cleanup_arena arena = {0};
+	struct ip_prefix ranges[RANGES_MAX];
+	struct str rest, line;
+	char text[RANGES_MAX * IP_PREFIX_TEXT_SIZE];
+	size_t len = 0;
+
+	if (path_read_small(AT_FDCWD, str_c(ranges_file(network, &arena)), text, sizeof(text)) <= 0)
+		return;
+	for (rest = str_from(text); rest.len && len < RANGES_MAX; len++) {
+		if (!str_cut(rest, '\n', &line, &rest) || ip_prefix_parse(line, &ranges[len]) < 0)
+			return;
+	}
+	memcpy(network->known, ranges, len * sizeof(ranges[0]));
+	network->ranges.len = len;
+	open_network(network, network->ranges);
+}
+
+static bool same_ranges(struct ip_prefix_slice a, struct ip_prefix_slice b)
+{
+	bool same = a.len == b.len;
+
+	for (size_t i = 0; same && i < a.len; i++)
+		same = a.items[i].length == b.items[i].length && ip_eq(&a.items[i].address, &b.items[i].address);
+	return same;
+}
+
+/* The node's ranges as the API has them. */
+static void on_ranges(struct node_network *network, struct ip_prefix_slice ranges)
+{
+	if (!network->net) {
+		open_network(network, ranges);
+	} else if (!same_ranges(network->ranges, ranges)) {
+		log_warn("pod ranges changed", "node=" STR_FMT " from the next start on", STR_ARG(network->node_name));
+	} else {
+		return;
+	}
+	remember_ranges(network, ranges);
+	network->ranges.len = ranges.len;
+	memcpy(network->known, ranges.items, ranges.len * sizeof(ranges.items[0]));
+}
+
 static struct podnet_node route_to(const struct core_v1_node *node, struct arena *arena)
 {
 	struct ip_address *addresses = ARENA_NEW_N(arena, struct ip_address, node->status.addresses.len + 1);
@@ -161,8 +232,8 @@ static void on_sync(struct loop_defer *defer)
 		const struct core_v1_node *node = OBJECT_AS(core_v1_node, it->object);
 		bool own = str_eq(node->metadata.name, network->node_name);
 
-		if (own && !network->net && node->spec.pod_cidrs.len)
-			open_network(network, ranges_of(node, &arena));
+		if (own && node->spec.pod_cidrs.len)
+			on_ranges(network, ranges_of(node, &arena));
 		if (!own)
 			vec_push(&arena, &nodes, route_to(node, &arena));
 	}
@@ -192,6 +263,7 @@ struct node_network *node_network_new(const struct node_network_config *config)
 	network->state_dir = arena_str(&network->arena, config->state_dir);
 	network->cluster_cidr = config->cluster_cidr;
 	network->loop = loop_new();
+	network->ranges.items = network->known;
 	mutex_init(&network->lock);
 	loop_defer_init(&network->sync, network->loop, on_sync);
 	return network;
@@ -203,6 +275,7 @@ int node_network_start(struct node_network *network, struct transport *transport
 		.loop = network->loop, .transport = transport, .resource = client_resource("", "v1", "nodes")});
 	network->handler = (struct informer_handler){.changed = on_node};
 	informer_add_handler(network->nodes, &network->handler);
+	open_remembered(network);
 	return thread_start("node-network", run, network, &network->thread, err);
 }
 

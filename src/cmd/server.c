@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/controlplane.h"
@@ -16,6 +17,7 @@ struct server_options {
 	struct flag_list tls_san;
 	uint16_t secure_port;
 	bool no_node, disable_scheduler, disable_controller_manager;
+	int64_t node_monitor_period, node_monitor_grace_period, not_ready_toleration, unreachable_toleration;
 	struct node_options node;
 };
 
@@ -36,6 +38,14 @@ static const struct flag flags[] = {
 	{"disable-scheduler", 0, FLAG_BOOL, OPTION(disable_scheduler), NULL, "run without the scheduler"},
 	{"disable-controller-manager", 0, FLAG_BOOL, OPTION(disable_controller_manager), NULL,
 	 "run without the controllers"},
+	{"node-monitor-period", 0, FLAG_DURATION, OPTION(node_monitor_period), "TIME",
+	 "how often nodes' leases are looked at"},
+	{"node-monitor-grace-period", 0, FLAG_DURATION, OPTION(node_monitor_grace_period), "TIME",
+	 "how long a node may be silent before it is not ready"},
+	{"default-not-ready-toleration-seconds", 0, FLAG_INT, OPTION(not_ready_toleration), "SECONDS",
+	 "how long a pod stays on a node that is not ready, when it says nothing of it"},
+	{"default-unreachable-toleration-seconds", 0, FLAG_INT, OPTION(unreachable_toleration), "SECONDS",
+	 "the same for a node that is unreachable"},
 	NODE_FLAGS(OPTION(node)),
 	{"log-level", 0, FLAG_STRING, OPTION(log_level), "LEVEL", "debug, info, warn or error"},
 };
@@ -71,6 +81,10 @@ static int make_config(const struct server_options *options, struct controlplane
 		.memory_store = str_eq(options->store, STR("memory")),
 		.disable_scheduler = options->disable_scheduler,
 		.disable_controller_manager = options->disable_controller_manager,
+		.node_monitor_period_ns = options->node_monitor_period,
+		.node_monitor_grace_period_ns = options->node_monitor_grace_period,
+		.default_not_ready_toleration_s = options->not_ready_toleration,
+		.default_unreachable_toleration_s = options->unreachable_toleration,
 		.handover = -1,
 	};
 	struct ip_prefix pods;
@@ -185,6 +199,10 @@ int command_server(int argc, char **argv)
 		.cluster_cidr = STR("10.244.0.0/16"),
 		.store = STR("embedded"),
 		.log_level = STR("info"),
+		.node_monitor_period = 5 * NS_PER_SEC,
+		.node_monitor_grace_period = 50 * NS_PER_SEC,
+		.not_ready_toleration = 300,
+		.unreachable_toleration = 300,
 		.node = NODE_OPTIONS_DEFAULT,
 	};
 	const struct server_options defaults = options;
