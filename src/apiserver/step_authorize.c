@@ -53,10 +53,11 @@ enum authorization_decision apiserver_authorize(struct apiserver *server, const 
 	return AUTHORIZATION_NO_OPINION;
 }
 
-enum step_result step_authorize(struct request *request)
+struct authorization_attributes request_attributes(const struct request *request)
 {
 	const struct request_info *info = &request->info;
-	struct authorization_attributes asked = {
+
+	return (struct authorization_attributes){
 		.user = &request->user,
 		.verb = info->verb,
 		.is_resource = info->is_resource,
@@ -70,6 +71,12 @@ enum step_result step_authorize(struct request *request)
 			request->local ? request->options.field_text : query_get(&request->query, STR("fieldSelector")),
 		.path = info->path,
 	};
+}
+
+enum step_result step_authorize(struct request *request)
+{
+	const struct request_info *info = &request->info;
+	struct authorization_attributes asked = request_attributes(request);
 	struct str reason;
 
 	if (request->trusted)

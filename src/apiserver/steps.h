@@ -7,6 +7,7 @@
 #ifndef WHERRY_APISERVER_STEPS_H
 #define WHERRY_APISERVER_STEPS_H
 
+#include "apiserver/authorizer.h"
 #include "apiserver/request.h"
 
 #define OP_ANY	   (~0u)
@@ -40,5 +41,8 @@
 #define X(name, operations, may_block) enum step_result step_##name(struct request *request);
 REQUEST_STEPS(X)
 #undef X
+
+/* What the request asks of the authorizers. */
+struct authorization_attributes request_attributes(const struct request *request);
 
 #endif

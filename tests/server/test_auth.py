@@ -220,3 +220,37 @@ def test_node_reads_what_its_pods_use(server, namespace):
 ])
 def test_node_reads_what_is_its_own(server, method, path, status):
     assert server.api().call(method, path, headers=as_node('n1')).status == status
+
+
+def test_impersonation_by_one_who_may_not(server, namespace):
+    answer = server.api(anonymous=True).call('GET', '/api/v1/namespaces/%s/configmaps' % namespace, headers=as_user('admin'))
+    assert (answer.status, answer.json['message']) == (
+        403, 'configmaps is forbidden: User "system:anonymous" cannot impersonate-on:user-info:list resource "configmaps" in API '
+        'group "" in the namespace "%s"' % namespace)
+
+
+def test_constrained_impersonation(server, namespace):
+    """An account that may be one user, to list config maps: not to read secrets, not as somebody else, not as an admin."""
+    api, base = server.api(), '/api/v1/namespaces/%s/' % namespace
+    name = 'imp-' + namespace
+    rule = {'verbs': ['impersonate:user-info'], 'apiGroups': ['authentication.k8s.io'], 'resources': ['users'],
+            'resourceNames': ['carl']}
+    api.create(RBAC + '/clusterroles', {'metadata': {'name': name}, 'rules': [rule]})
+    api.create(base + 'serviceaccounts', {'metadata': {'name': 'robot'}})
+    robot = {'kind': 'ServiceAccount', 'name': 'robot', 'namespace': namespace}
+    api.create(RBAC + '/clusterrolebindings', {**binding(name, name, '', 'ClusterRole'), 'subjects': [robot]})
+    api.create('%s/namespaces/%s/roles' % (RBAC, namespace),
+               role('imp', (['impersonate-on:user-info:list'], [''], ['configmaps'])))
+    api.create('%s/namespaces/%s/rolebindings' % (RBAC, namespace), {**binding('imp', 'imp', ''), 'subjects': [robot]})
+    let(api, namespace, 'carl', (['list'], [''], ['configmaps', 'secrets']))
+    token = api.call('POST', base + 'serviceaccounts/robot/token', {'spec': {}}).json['status']['token']
+    robot = server.api(token=token)
+    try:
+        wait.until(lambda: robot.call('GET', base + 'configmaps', headers=as_user('carl')).status == 200, 'the rules count')
+        assert robot.call('GET', base + 'secrets', headers=as_user('carl')).status == 403
+        assert robot.call('GET', base + 'configmaps', headers=as_user('dora')).status == 403
+        assert robot.call('GET', base + 'configmaps', headers=as_user('carl', 'system:masters')).status == 403
+        assert robot.get(base + 'configmaps').status == 403
+    finally:
+        api.delete(RBAC + '/clusterroles/' + name)
+        api.delete(RBAC + '/clusterrolebindings/' + name)
