@@ -14,6 +14,8 @@ struct kubelet_context {
 	struct client client; /* as the node */
 	struct runtime *runtime;
 	struct recorder *recorder;
+	struct worker_pool *pool; /* the kubelet's: for short jobs */
+	struct probes *probes;
 	struct tokens *tokens;
 	struct references *references;
 	const struct resource *pods, *nodes, *leases, *configmaps, *secrets, *services, *serviceaccounts;

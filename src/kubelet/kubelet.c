@@ -14,6 +14,7 @@
 #include "kubelet/node_object.h"
 #include "kubelet/pod.h"
 #include "kubelet/pod_view.h"
+#include "kubelet/probes.h"
 #include "kubelet/references.h"
 #include "kubelet/tokens.h"
 #include "kubelet/volumes.h"
@@ -241,6 +242,7 @@ static void make_context(struct kubelet *kubelet)
 		.runtime = kubelet->config.runtime,
 		.recorder = recorder_new(kubelet->config.transport, kubelet->pool, STR("kubelet"),
 					 kubelet->config.node_name),
+		.pool = kubelet->pool,
 		.tokens = tokens_new(),
 		.pods = client_resource("", "v1", "pods"),
 		.nodes = client_resource("", "v1", "nodes"),
@@ -265,6 +267,7 @@ struct kubelet *kubelet_new(const struct kubelet_config *config)
 	mutex_init(&kubelet->services_lock);
 	make_context(kubelet);
 	kubelet->context.references = references_new(&kubelet->context, kubelet->loop);
+	kubelet->context.probes = probes_new(&kubelet->context, kubelet->loop, kubelet->pool);
 	kubelet->pods = pods_new(&kubelet->context, kubelet->loop, kubelet->pool);
 	kubelet->pod_informer = informer_new(&(struct informer_config){
 		.loop = kubelet->loop,
@@ -302,6 +305,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	if (!kubelet)
 		return NULL;
 	pods_stop(kubelet->pods);
+	probes_stop(kubelet->context.probes);
 	node_object_stop(kubelet->node);
 	informer_free(kubelet->pod_informer);
 	informer_free(kubelet->service_informer);
@@ -310,6 +314,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	references_stop(kubelet->context.references);
 	loop_free(kubelet->loop);
 	references_free(kubelet->context.references);
+	probes_free(kubelet->context.probes);
 	pods_free(kubelet->pods);
 	node_object_free(kubelet->node);
 	recorder_free(kubelet->context.recorder);

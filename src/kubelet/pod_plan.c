@@ -37,6 +37,15 @@ bool container_restarts(const struct pod_view *view, const struct container_view
 	return str_eq(policy, STR("OnFailure")) ? !ended_well(container) : true;
 }
 
+/* Would it be started again if it failed now? */
+static bool comes_back(const struct pod_view *view, const struct container_view *container)
+{
+	struct str policy =
+		container->spec->restart_policy ? *container->spec->restart_policy : view->pod->spec.restart_policy;
+
+	return !str_eq(policy, STR("Never"));
+}
+
 static bool regular_was_made(const struct pod_view *view)
 {
 	for (size_t i = 0; i < view->len; i++)
@@ -53,7 +62,7 @@ bool pod_is_initialized(const struct pod_view *view)
 		const struct container_view *container = &view->containers[i];
 
 		if (container->role == CONTAINER_INIT &&
-		    !(container->sidecar ? runs(container) : ended_well(container)))
+		    !(container->sidecar ? runs(container) && container->verdict.started : ended_well(container)))
 			return false;
 	}
 	return true;
@@ -126,6 +135,25 @@ static bool changed(const struct container_view *container, struct arena *arena)
 	return hash.len && !str_eq(hash, container_hash(container->spec, arena));
 }
 
+/* Its probes say that it must go: with a probe's own grace, if it has one. */
+static bool plan_unhealthy(const struct pod_view *view, const struct container_view *container, struct arena *arena,
+			   struct pod_plan *plan)
+{
+	const struct probe_verdict *verdict = &container->verdict;
+	const struct core_v1_probe *probe = verdict->failed_liveness  ? container->spec->liveness_probe
+					    : verdict->failed_startup ? container->spec->startup_probe
+								      : NULL;
+	const char *why = verdict->failed_liveness ? "failed liveness probe, will be restarted"
+						   : "failed startup probe, will be restarted";
+
+	if (!probe || !runs(container))
+		return false;
+	vec_push(arena, &plan->kills,
+		 (struct planned_kill){container, comes_back(view, container) ? why : NULL,
+				       probe->termination_grace_period_seconds});
+	return true;
+}
+
 /* The init phase: true when regular containers may run. */
 static bool plan_init(const struct pod_view *view, struct pod_memory *memory, int64_t now, struct arena *arena,
 		      struct pod_plan *plan)
@@ -137,7 +165,10 @@ static bool plan_init(const struct pod_view *view, struct pod_memory *memory, in
 
 		if (container->role != CONTAINER_INIT || (past && !container->sidecar))
 			continue;
-		if (container->sidecar ? runs(container) : ended_well(container))
+		if (plan_unhealthy(view, container, arena, plan) && !past)
+			return false;
+		if (container->sidecar ? runs(container) && (past || container->verdict.started)
+				       : ended_well(container))
 			continue;
 		if (runs(container))
 			return false;
@@ -161,7 +192,9 @@ static void plan_regular(const struct pod_view *view, struct pod_memory *memory,
 			start(view, memory, container, now, arena, plan);
 		else if (runs(container) && changed(container, arena))
 			vec_push(arena, &plan->kills,
-				 (struct planned_kill){container, "definition changed, will be restarted"});
+				 (struct planned_kill){container, "definition changed, will be restarted", NULL});
+		else if (plan_unhealthy(view, container, arena, plan))
+			continue;
 		else if (!runs(container) && container_restarts(view, container))
 			start(view, memory, container, now, arena, plan);
 	}

@@ -14,7 +14,8 @@
 
 struct planned_kill {
 	const struct container_view *container;
-	const char *why; /* event text after "Container <c> " */
+	const char *why;      /* event text after "Container <c> "; NULL: it stops for good */
+	const int64_t *grace; /* seconds, instead of the pod's; NULL: the pod's */
 };
 
 struct pod_plan {

@@ -117,16 +117,15 @@ static struct core_v1_resource_requirements *resources_of(const struct telling *
 static struct core_v1_container_status tell_container(const struct telling *t, const struct container_view *container)
 {
 	const struct runtime_container_status *status = container->latest ? container->latest : container->previous;
-	bool is_running = container->latest && container->latest->state == RUNTIME_CONTAINER_RUNNING;
 	struct core_v1_container_status out = {
 		.name = container->spec->name,
 		.image = container->spec->image,
 		.restart_count = MAX(0, container->attempts - 1),
-		.started = ARENA_DUP(t->arena, bool, &is_running),
+		.started = ARENA_DUP(t->arena, bool, &container->verdict.started),
 		.ready = container->role == CONTAINER_INIT && !container->sidecar
 				 ? container->latest && container->latest->state == RUNTIME_CONTAINER_EXITED &&
 					   container->latest->exit_code == 0
-				 : is_running && container->role != CONTAINER_EPHEMERAL,
+				 : container->verdict.ready && container->role != CONTAINER_EPHEMERAL,
 	};
 
 	tell_states(t, container, &out);

@@ -13,6 +13,7 @@
 #include "kubelet/pod_plan.h"
 #include "kubelet/pod_status.h"
 #include "kubelet/pod_teardown.h"
+#include "kubelet/probes.h"
 #include "kubelet/status_write.h"
 #include "kubelet/volumes.h"
 
@@ -97,6 +98,7 @@ static bool look(struct turn *turn)
 	struct error err = {0};
 
 	if (pod_view_read(turn->context, turn->sync->object, turn->arena, &turn->view, &err) == 0) {
+		probes_look(turn->context->probes, &turn->view);
 		turn->acted = false;
 		return true;
 	}
@@ -117,12 +119,13 @@ static void kill_containers(struct turn *turn)
 {
 	for (size_t i = 0; i < turn->plan.kills.len; i++) {
 		const struct planned_kill *kill = &turn->plan.kills.items[i];
-		const int64_t *grace = turn->view.pod->spec.termination_grace_period_seconds;
+		const int64_t *grace =
+			kill->grace ? kill->grace : turn->view.pod->spec.termination_grace_period_seconds;
 		struct error err = {0};
 
 		pod_event(turn->context, turn->view.object, str_c(kill->container->field), kill->container->spec->name,
-			  "Normal", "Killing", "Container " STR_FMT " %s", STR_ARG(kill->container->spec->name),
-			  kill->why);
+			  "Normal", "Killing", "%s " STR_FMT "%s%s", kill->why ? "Container" : "Stopping container",
+			  STR_ARG(kill->container->spec->name), kill->why ? " " : "", kill->why ? kill->why : "");
 		if (RUNTIME_CALL(turn->context->runtime, stop_container, kill->container->latest->id,
 				 grace ? *grace : 30, &err) < 0)
 			log_warn("cannot stop a container", "container=" STR_FMT " error=\"%s\"",
@@ -186,6 +189,7 @@ static void tell(struct turn *turn)
 
 	if (turn->acted && !look(turn))
 		return;
+	probes_set(turn->context->probes, &turn->view);
 	status = pod_status(turn->context, &inputs, turn->arena);
 	if (status_write(turn->context, turn->view.pod, &status, turn->arena, &err) < 0) {
 		log_warn("cannot write a pod's status", "pod=" STR_FMT " error=\"%s\"",
@@ -204,6 +208,7 @@ void pod_sync(const struct kubelet_context *context, struct pod_sync *sync)
 	if (!look(&turn))
 		return;
 	if (sync->vanished || turn.view.pod->metadata.deletion_timestamp) {
+		probes_forget(context->probes, turn.view.pod->metadata.uid);
 		pod_teardown(context, sync, &turn.view, turn.now, &arena);
 		return;
 	}

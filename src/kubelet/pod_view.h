@@ -18,6 +18,12 @@
 
 enum container_role { CONTAINER_INIT, CONTAINER_REGULAR, CONTAINER_EPHEMERAL };
 
+/* What a running container's probes say (probes.h); all false for one that does not run. */
+struct probe_verdict {
+	bool started, ready;
+	bool failed_startup, failed_liveness;
+};
+
 struct container_view {
 	const struct core_v1_container *spec;
 	enum container_role role;
@@ -27,6 +33,7 @@ struct container_view {
 	const struct runtime_container_status *latest;
 	/* The newest that has ended, of any sandbox, latest excluded. */
 	const struct runtime_container_status *previous;
+	struct probe_verdict verdict;
 	int32_t attempts; /* how many were made in all: the next one's number */
 };
 
