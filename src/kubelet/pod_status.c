@@ -114,6 +114,25 @@ static struct core_v1_resource_requirements *resources_of(const struct telling *
 	return ARENA_DUP(t->arena, struct core_v1_resource_requirements, &container->spec->resources);
 }
 
+/* What it mounts; a read-only mount says that what is mounted below is not. */
+static struct core_v1_volume_mount_status_slice mounts_of(const struct telling *t, const struct core_v1_container *spec)
+{
+	static const struct str disabled = STR_INIT("Disabled");
+	struct core_v1_volume_mount_status *all =
+		ARENA_NEW_N(t->arena, struct core_v1_volume_mount_status, spec->volume_mounts.len + 1);
+
+	for (size_t i = 0; i < spec->volume_mounts.len; i++) {
+		const struct core_v1_volume_mount *mount = &spec->volume_mounts.items[i];
+
+		all[i] = (struct core_v1_volume_mount_status){.name = mount->name,
+							      .mount_path = mount->mount_path,
+							      .read_only = mount->read_only,
+							      .recursive_read_only =
+								      mount->read_only ? &disabled : NULL};
+	}
+	return (struct core_v1_volume_mount_status_slice){all, spec->volume_mounts.len};
+}
+
 static struct core_v1_container_status tell_container(const struct telling *t, const struct container_view *container)
 {
 	const struct runtime_container_status *status = container->latest ? container->latest : container->previous;
@@ -121,6 +140,7 @@ static struct core_v1_container_status tell_container(const struct telling *t, c
 		.name = container->spec->name,
 		.image = container->spec->image,
 		.restart_count = MAX(0, container->attempts - 1),
+		.volume_mounts = mounts_of(t, container->spec),
 		.started = ARENA_DUP(t->arena, bool, &container->verdict.started),
 		.ready = container->role == CONTAINER_INIT && !container->sidecar
 				 ? container->latest && container->latest->state == RUNTIME_CONTAINER_EXITED &&
@@ -205,21 +225,35 @@ static struct str unready(const struct telling *t, const struct core_v1_containe
 			 : STR_EMPTY;
 }
 
-static bool readiness_gates_pass(const struct core_v1_pod *pod)
+/* What readiness gates miss; empty when all are true. */
+static struct str gates_unready(const struct telling *t)
 {
-	SLICE_FOREACH (gate, pod->spec.readiness_gates) {
-		const struct core_v1_pod_condition *condition = pod_condition(pod, gate->condition_type);
+	struct str out = STR_EMPTY;
 
-		if (!condition || !str_eq(condition->status, STR("True")))
-			return false;
+	SLICE_FOREACH (gate, t->view->pod->spec.readiness_gates) {
+		const struct core_v1_pod_condition *condition = pod_condition(t->view->pod, gate->condition_type);
+		struct str words;
+
+		if (condition && str_eq(condition->status, STR("True")))
+			continue;
+		words = condition ? arena_printf(t->arena,
+						 "the status of pod readiness gate \"" STR_FMT
+						 "\" is not \"True\", but " STR_FMT,
+						 STR_ARG(gate->condition_type), STR_ARG(condition->status))
+				  : arena_printf(t->arena,
+						 "corresponding condition of pod readiness gate \"" STR_FMT
+						 "\" does not exist.",
+						 STR_ARG(gate->condition_type));
+		out = out.len ? arena_printf(t->arena, STR_FMT ", " STR_FMT, STR_ARG(out), STR_ARG(words)) : words;
 	}
-	return true;
+	return out;
 }
 
-/* Conditions of others (PodScheduled, gates) stay as they are. */
+/* Conditions of others (gates) stay as they are, before ours. */
 static bool is_ours(struct str type)
 {
-	static const char *const ours[] = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"};
+	static const char *const ours[] = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
+					   "PodScheduled"};
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (str_eq_c(type, ours[i]))
@@ -231,13 +265,17 @@ static struct core_v1_pod_condition_slice tell_conditions(const struct telling *
 							  const struct core_v1_pod_status *status)
 {
 	struct core_v1_pod_condition *all =
-		ARENA_NEW_N(t->arena, struct core_v1_pod_condition, 4 + t->view->pod->status.conditions.len);
+		ARENA_NEW_N(t->arena, struct core_v1_pod_condition, 5 + t->view->pod->status.conditions.len);
 	struct str not_ready = unready(t, &status->container_statuses, "unready"), reason = STR_EMPTY;
 	bool succeeded = str_eq(status->phase, STR("Succeeded")), failed = str_eq(status->phase, STR("Failed"));
 	bool initialized = pod_is_initialized(t->view) || succeeded,
 	     ready = str_empty(not_ready) && !succeeded && !failed;
+	struct str gates = gates_unready(t);
 	size_t len = 0;
 
+	SLICE_FOREACH (condition, t->view->pod->status.conditions)
+		if (!is_ours(condition->type))
+			all[len++] = *condition;
 	if (succeeded || failed) {
 		reason = succeeded ? STR("PodCompleted") : STR("PodFailed");
 		not_ready = STR_EMPTY;
@@ -250,19 +288,12 @@ static struct core_v1_pod_condition_slice tell_conditions(const struct telling *
 		      : initialized ? STR_EMPTY
 				    : STR("ContainersNotInitialized"),
 		      initialized ? STR_EMPTY : unready(t, &status->init_container_statuses, "incomplete"));
-	if (ready && !readiness_gates_pass(t->view->pod))
-		set_condition(t, all, &len, "Ready", false, STR("ReadinessGatesNotReady"),
-			      STR("the status of pod readiness gate is not \"True\""));
+	if (ready && gates.len)
+		set_condition(t, all, &len, "Ready", false, STR("ReadinessGatesNotReady"), gates);
 	else
 		set_condition(t, all, &len, "Ready", ready, reason, not_ready);
 	set_condition(t, all, &len, "ContainersReady", ready, reason, not_ready);
-	SLICE_FOREACH (condition, t->view->pod->status.conditions)
-		if (!is_ours(condition->type)) {
-			all[len] = *condition;
-			if (str_eq(condition->type, STR("PodScheduled")))
-				all[len].observed_generation = t->view->pod->metadata.generation;
-			len++;
-		}
+	set_condition(t, all, &len, "PodScheduled", true, STR_EMPTY, STR_EMPTY);
 	return (struct core_v1_pod_condition_slice){all, len};
 }
 
