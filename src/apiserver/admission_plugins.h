@@ -7,6 +7,8 @@
 #define ADMISSION_PLUGINS(X)                                                                                           \
 	X(namespace_lifecycle)                                                                                         \
 	X(service_account)                                                                                             \
+	X(taint_nodes_by_condition)                                                                                    \
+	X(priority)                                                                                                    \
 	X(default_toleration_seconds)                                                                                  \
 	X(rbac_escalation)
 
