@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -212,14 +213,35 @@ static void release(struct node *node)
 	arena_release(&node->arena);
 }
 
+int node_lock(struct str run_dir, int *ret_fd, struct error *err)
+{
+	struct arena cleanup_arena arena = {0};
+	const char *path = str_c(arena_concat(&arena, run_dir, STR("/lock")));
+	cleanup_close int fd = -1;
+
+	if (make_folder(run_dir, 0700, err) < 0)
+		return -(int)err->code;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set_errno(err, errno, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? error_set(err, ERR_CONFLICT,
+							"a node runs with the run folder " STR_FMT "; stop it first",
+							STR_ARG(run_dir))
+					    : error_set_errno(err, errno, "lock %s", path);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
 int node_run(const struct node_config *config, struct error *err)
 {
+	cleanup_close int lock = -1;
 	struct node node = {.config = config, .host_netns_fd = -1};
 	struct loop_signal *term, *interrupt;
 	int result;
 
 	log_set_component("node");
-	if (make_folder(config->run_dir, 0700, err) < 0)
+	if (node_lock(config->run_dir, &lock, err) < 0)
 		return -(int)err->code;
 	node.name = config->node_name.len ? config->node_name : host_name(&node.arena);
 	node.address = config->node_ip.family != IP_NONE ? config->node_ip : host_address();

@@ -24,6 +24,9 @@ struct node_config {
 	int handover;	       /* where to say that it runs (handover.h); -1: nowhere */
 };
 
+/* Holds the run folder for this process until the descriptor is closed; fails when a node has it. */
+int node_lock(struct str run_dir, int *ret_fd, struct error *err) MUST_CHECK;
+
 /* Before any thread is started. */
 int node_run(const struct node_config *config, struct error *err) MUST_CHECK;
 

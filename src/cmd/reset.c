@@ -38,15 +38,19 @@ static int remove_data(const struct node_config *node, struct arena *arena, stru
 	return result < 0 ? error_set_errno(err, -result, "remove %s", path) : 0;
 }
 
-/* The node holds its network folder while it runs.  Links and rules go first, then the containers that used them. */
+/* Links and rules go first, then the containers that used them. */
 static int reset(const struct node_config *node, struct arena *arena, struct error *err)
 {
 	const char *name = str_c(node->node_name);
 	struct str agent = arena_concat(arena, node->data_dir, STR("/agent"));
 	const char *network = str_c(arena_concat(arena, node->run_dir, STR("/podnet")));
 
+	cleanup_close int lock = -1;
+
 	if (geteuid() != 0)
 		return error_set(err, ERR_FORBIDDEN, "it needs root");
+	if (node_lock(node->run_dir, &lock, err) < 0)
+		return -(int)err->code;
 	if (node_dns_reset(&node->cluster_dns, err) < 0 || podnet_reset(name, network, err) < 0 ||
 	    proxy_reset(name, err) < 0 || builtin_reset(agent, node->run_dir, node->cgroup_root, err) < 0)
 		return -(int)err->code;

@@ -120,6 +120,12 @@ def test_stops_cleanly_with_all_its_children(host_server):
     host_server.start()
 
 
+def test_a_node_that_runs_is_not_reset(host_server):
+    refused = proc.run([program(), 'reset', '--data-dir', host_server.data, *host_server.flags], netns=host_server.netns, check=False)
+    assert refused.status == 1 and 'a node runs' in refused.err and refused.err.count('\n') == 1, refused
+    host_server.wait_ready()
+
+
 def test_a_port_in_use_ends_the_whole_in_one_line(host_server, test_id):
     folder = test_id.folder('second')
     result = proc.run([program(), 'server', '--data-dir', folder, '--bind-address', host_server.address, '--secure-port', host_server.port,
