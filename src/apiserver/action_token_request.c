@@ -127,6 +127,25 @@ static enum step_result bind_to(struct request *request, const struct authentica
 	return STEP_NEXT;
 }
 
+/* A node gets tokens for its own pods, and names them by uid. */
+static enum step_result check_node(struct request *request, const struct authentication_v1_bound_object_reference *ref,
+				   const struct service_token *token)
+{
+	static const struct str prefix = STR_INIT("system:node:");
+	const char *why = NULL;
+
+	if (!str_has_prefix(request->user.name, prefix) || !user_in_group(&request->user, STR("system:nodes")))
+		return STEP_NEXT;
+	if (token->pod.name.len == 0)
+		why = "node requested token not bound to a pod";
+	else if (ref->uid.len == 0)
+		why = "node requested token with a pod binding without a uid";
+	else if (!str_eq(token->node.name, str_from_at(request->user.name, prefix.len)))
+		why = "node requested token bound to a pod scheduled on a different node";
+	return why ? status_forbidden(request, STR_EMPTY, STR("serviceaccounts"), request->info.name, str_from(why))
+		   : STEP_NEXT;
+}
+
 /* Are all of them audiences of the API itself? */
 static bool is_for_api(const struct str_slice *audiences, struct str api)
 {
@@ -200,6 +219,8 @@ static enum step_result run(struct request *request)
 	if (check_seconds(request, seconds) != STEP_NEXT)
 		return STEP_DONE;
 	if (asked->spec.bound_object_ref && bind_to(request, asked->spec.bound_object_ref, &token) != STEP_NEXT)
+		return STEP_DONE;
+	if (check_node(request, asked->spec.bound_object_ref, &token) != STEP_NEXT)
 		return STEP_DONE;
 	return issue(request, asked, seconds, &token);
 }

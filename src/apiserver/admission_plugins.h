@@ -6,6 +6,7 @@
 
 #define ADMISSION_PLUGINS(X)                                                                                           \
 	X(namespace_lifecycle)                                                                                         \
+	X(node_restriction)                                                                                            \
 	X(service_account)                                                                                             \
 	X(taint_nodes_by_condition)                                                                                    \
 	X(priority)                                                                                                    \

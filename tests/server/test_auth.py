@@ -205,8 +205,9 @@ def test_node_reads_what_its_pods_use(server, namespace):
             assert (path, node, api.call('GET', base + path, headers=as_node(node)).status) == (path, node, status)
     answer = api.call('GET', base + 'secrets/used', headers=as_node('n2'))
     assert answer.json['message'].endswith(": no relationship found between node 'n2' and this object")
-    for node, status in (('n1', 201), ('n2', 403)):
-        assert api.call('POST', base + 'serviceaccounts/default/token', {'spec': {}}, headers=as_node(node)).status == status
+    bound = {'kind': 'Pod', 'apiVersion': 'v1', 'name': 'p', 'uid': api.get(base + 'pods/p').json['metadata']['uid']}
+    for node, spec, status in (('n1', {}, 403), ('n1', {'boundObjectRef': bound}, 201), ('n2', {'boundObjectRef': bound}, 403)):
+        assert api.call('POST', base + 'serviceaccounts/default/token', {'spec': spec}, headers=as_node(node)).status == status
     api.call('DELETE', base + 'pods/p?gracePeriodSeconds=0')
     assert api.call('GET', base + 'secrets/used', headers=as_node('n1')).status == 403
 
@@ -254,3 +255,29 @@ def test_constrained_impersonation(server, namespace):
     finally:
         api.delete(RBAC + '/clusterroles/' + name)
         api.delete(RBAC + '/clusterrolebindings/' + name)
+
+
+def test_node_changes_what_is_its_own(server, namespace):
+    api, base = server.api(), '/api/v1/namespaces/%s/' % namespace
+    mine, other = 'a-' + namespace, 'b-' + namespace
+    merge = 'application/merge-patch+json'
+    for name in (mine, other):
+        assert api.call('POST', '/api/v1/nodes', {'metadata': {'name': name}}, headers=as_node(name)).status == 201
+    api.create(base + 'pods', {**POD, 'spec': {**POD['spec'], 'nodeName': mine}})
+    refused = 'pods "p" is forbidden: node "%s" can only delete pods with spec.nodeName set to itself' % other
+    answer = api.call('DELETE', base + 'pods/p', headers=as_node(other))
+    assert (answer.status, answer.json['message']) == (403, refused)
+    for path, change, node, status in [
+            ('/api/v1/nodes/%s/status' % mine, {'status': {'phase': 'Running'}}, mine, 200),
+            ('/api/v1/nodes/%s/status' % mine, {'status': {'phase': 'Pending'}}, other, 403),
+            ('/api/v1/nodes/' + mine, {'metadata': {'labels': {'kubernetes.io/os': 'linux', 'x': 'y'}}}, mine, 200),
+            ('/api/v1/nodes/' + mine, {'metadata': {'labels': {'node-restriction.kubernetes.io/a': 'b'}}}, mine, 403),
+            ('/api/v1/nodes/' + mine, {'spec': {'taints': [{'key': 'k', 'effect': 'NoSchedule'}]}}, mine, 403),
+            (base + 'pods/p/status', {'status': {'phase': 'Running'}}, mine, 200),
+            (base + 'pods/p/status', {'status': {'phase': 'Failed'}}, other, 403)]:
+        answer = api.call('PATCH', path, change, content_type=merge, headers=as_node(node))
+        assert (path, change, answer.status) == (path, change, status), answer
+    assert api.call('POST', base + 'pods', {**POD, 'metadata': {'name': 'q'}}, headers=as_node(mine)).status == 403
+    assert api.call('DELETE', base + 'pods/p?gracePeriodSeconds=0', headers=as_node(mine)).status == 200
+    for name in (mine, other):
+        api.delete('/api/v1/nodes/' + name)
