@@ -1,154 +1,64 @@
 /*
- * Logs, exec, attach, port-forward: which kubelet has the pod, and what to ask it; the kubelet proxy does the rest.
+ * What a pod's node does for the API: logs, commands, attaching.
+ *
+ * The pod and its container are checked here, in upstream's words; then the node's kubelet answers (kubelet_proxy.h).
  */
 #include "apiserver/actions.h"
+#include "apiserver/authorizer.h"
 #include "apiserver/encode.h"
 #include "apiserver/kubelet_proxy.h"
 #include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "base/limits.h"
+#include "net/http_server.h"
+#include "types/field_error.h"
 #include "types/gen/core_v1.h"
+#include "types/timestamp.h"
 
-#define KUBELET_PORT 10250
+/* --- Pod and container ------------------------------------------------------------------------------------------- */
 
-/* --- Which container */
-
-static bool has_container(const struct core_v1_pod *pod, struct str name)
+/* The names of a pod's containers: of those that run first, as upstream lists them. */
+static struct str_slice container_names(const struct core_v1_pod *pod, struct arena *arena)
 {
-	SLICE_FOREACH (container, pod->spec.containers)
-		if (str_eq(container->name, name))
-			return true;
+	VEC_OF(struct str) names = {0};
+
 	SLICE_FOREACH (container, pod->spec.init_containers)
-		if (str_eq(container->name, name))
-			return true;
+		vec_push(arena, &names, container->name);
+	SLICE_FOREACH (container, pod->spec.containers)
+		vec_push(arena, &names, container->name);
 	SLICE_FOREACH (container, pod->spec.ephemeral_containers)
-		if (str_eq(container->ephemeral_container_common.name, name))
-			return true;
-	return false;
+		vec_push(arena, &names, container->ephemeral_container_common.name);
+	return (struct str_slice){names.items, names.len};
 }
 
-/* The one asked for, or the only one there is. */
-static enum step_result pick_container(struct request *request, const struct core_v1_pod *pod, struct str *ret)
+static enum step_result choose_container(struct request *request, const struct core_v1_pod *pod, struct str *ret)
 {
-	struct str asked = query_get(&request->query, STR("container")), names = STR_EMPTY;
+	struct str wanted = query_get(&request->query, STR("container")), list = STR_EMPTY;
+	struct str_slice names = container_names(pod, &request->arena);
+	struct str pod_name = pod->metadata.name;
 
-	if (asked.len) {
-		*ret = asked;
-		if (has_container(pod, asked))
-			return STEP_NEXT;
+	if (wanted.len) {
+		SLICE_FOREACH (name, names)
+			if (str_eq(*name, wanted)) {
+				*ret = wanted;
+				return STEP_NEXT;
+			}
 		return status_bad_request(request, "container " STR_FMT " is not valid for pod " STR_FMT,
-					  STR_ARG(asked), STR_ARG(pod->metadata.name));
+					  STR_ARG(wanted), STR_ARG(pod_name));
 	}
 	if (pod->spec.containers.len == 1) {
 		*ret = pod->spec.containers.items[0].name;
 		return STEP_NEXT;
 	}
-	SLICE_FOREACH (container, pod->spec.containers)
-		names = arena_printf(&request->arena, STR_FMT "%s" STR_FMT, STR_ARG(names), names.len ? " " : "",
-				     STR_ARG(container->name));
+	SLICE_FOREACH (name, names)
+		list = arena_printf(&request->arena, STR_FMT "%s" STR_FMT, STR_ARG(list), list.len ? " " : "",
+				    STR_ARG(*name));
 	return status_bad_request(
 		request, "a container name must be specified for pod " STR_FMT ", choose one of: [" STR_FMT "]",
-		STR_ARG(pod->metadata.name), STR_ARG(names));
+		STR_ARG(pod_name), STR_ARG(list));
 }
 
-/* --- What to ask the kubelet */
-
-static void add_param(struct buf *query, const char *name, struct str value)
-{
-	if (query->len)
-		buf_char(query, '&');
-	buf_c(query, name);
-	buf_char(query, '=');
-	url_encode(query, value);
-}
-
-/* The kubelet's names for the streams of an exec or attach. */
-static void stream_query(const struct request *request, struct buf *query)
-{
-	static const struct {
-		struct str name;
-		const char *kubelet;
-	} flags[] = {
-		{STR_INIT("stdin"), "input"},
-		{STR_INIT("stdout"), "output"},
-		{STR_INIT("stderr"), "error"},
-		{STR_INIT("tty"), "tty"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-		if (query_flag(&request->query, flags[i].name))
-			add_param(query, flags[i].kubelet, STR("1"));
-	SLICE_FOREACH (param, request->query)
-		if (str_eq(param->name, STR("command")))
-			add_param(query, "command", param->value);
-}
-
-static void log_query(const struct request *request, struct buf *query)
-{
-	static const char *const names[] = {"follow",	 "previous",  "timestamps", "sinceSeconds",
-					    "sinceTime", "tailLines", "limitBytes", "stream"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct str value = query_get(&request->query, str_from(names[i]));
-
-		if (value.data)
-			add_param(query, names[i], value);
-	}
-}
-
-static void port_query(const struct request *request, struct buf *query)
-{
-	SLICE_FOREACH (param, request->query)
-		if (str_eq(param->name, STR("ports")))
-			add_param(query, "port", param->value);
-}
-
-static struct str finish_query(struct request *request, struct buf *query)
-{
-	struct str text = arena_str(&request->arena, buf_view(query));
-
-	buf_release(query);
-	return text;
-}
-
-/* --- Which kubelet */
-
-static void add_addresses(struct request *request, const struct core_v1_node *node, struct str type,
-			  struct kubelet_target *target)
-{
-	struct str *items = EDIT(struct str, target->addresses.items);
-
-	SLICE_FOREACH (address, node->status.addresses)
-		if (str_eq(address->type, type) && target->addresses.len < node->status.addresses.len)
-			items[target->addresses.len++] = arena_str(&request->arena, address->address);
-}
-
-static enum step_result forward(struct request *request, const struct core_v1_pod *pod, struct kubelet_target *target)
-{
-	struct kubelet_proxy *proxy = request->server->kubelet_proxy;
-	const struct object *object =
-		request_lookup(&request->context, STR_EMPTY, STR("nodes"), STR_EMPTY, pod->spec.node_name);
-	const struct core_v1_node *node;
-
-	if (!object)
-		return status_not_found_in(request, STR_EMPTY, STR("nodes"), pod->spec.node_name);
-	node = OBJECT_AS(core_v1_node, object);
-	target->node = pod->spec.node_name;
-	target->addresses.items = ARENA_NEW_N(&request->arena, struct str, node->status.addresses.len + 1);
-	add_addresses(request, node, STR("InternalIP"), target);
-	add_addresses(request, node, STR("ExternalIP"), target);
-	add_addresses(request, node, STR("Hostname"), target);
-	target->port = KUBELET_PORT;
-	if (node->status.daemon_endpoints.kubelet_endpoint.port > 0)
-		target->port = (uint16_t)node->status.daemon_endpoints.kubelet_endpoint.port;
-	if (target->addresses.len == 0 || !proxy)
-		return status_fail(request, ERR_INTERNAL, "no preferred addresses found; known addresses: []");
-	return proxy->forward(proxy, request, target);
-}
-
-/* --- The actions */
-
-static enum step_result fetch(struct request *request, const struct core_v1_pod **ret)
+static enum step_result find_pod(struct request *request, const struct core_v1_pod **ret)
 {
 	const struct object *object =
 		request_lookup(&request->context, STR_EMPTY, STR("pods"), request->info.name_space, request->info.name);
@@ -159,88 +69,211 @@ static enum step_result fetch(struct request *request, const struct core_v1_pod 
 	return STEP_NEXT;
 }
 
+static void put_param(struct buf *out, const char *name, struct str value)
+{
+	buf_char(out, str_index(buf_view(out), '?') < 0 ? '?' : '&');
+	buf_c(out, name);
+	buf_char(out, '=');
+	url_encode(out, value);
+}
+
+/* --- Logs -------------------------------------------------------------------------------------------------------- */
+
+static enum step_result parse_number(struct request *request, const char *name, int64_t *ret, bool *ret_set)
+{
+	struct str text = query_get(&request->query, str_from(name));
+	int result = text.len ? str_parse_int64(text, ret) : 0;
+
+	*ret_set = text.len > 0;
+	if (result == 0)
+		return STEP_NEXT;
+	return status_bad_request(request, "strconv.ParseInt: parsing \"" STR_FMT "\": %s", STR_ARG(text),
+				  result == -ERANGE ? "value out of range" : "invalid syntax");
+}
+
+static enum step_result check_log_options(struct request *request)
+{
+	struct field_errors errors = {.arena = &request->arena};
+	int64_t tail = 0, limit = 0, seconds = 0;
+	bool has_tail, has_limit, has_seconds;
+	struct str since = query_get(&request->query, STR("sinceTime"));
+	struct timestamp time;
+	struct error err = {0};
+
+	if (parse_number(request, "sinceSeconds", &seconds, &has_seconds) != STEP_NEXT)
+		return STEP_DONE;
+	if (since.len && timestamp_parse(since, &time, &err) < 0)
+		return status_bad_request(request, "%s", err.message);
+	if (parse_number(request, "tailLines", &tail, &has_tail) != STEP_NEXT ||
+	    parse_number(request, "limitBytes", &limit, &has_limit) != STEP_NEXT)
+		return STEP_DONE;
+	if (has_tail && tail < 0)
+		field_invalid(&errors, FIELD(NULL, "tailLines"), VALUE(tail), "must be greater than or equal to 0");
+	if (has_limit && limit < 1)
+		field_invalid(&errors, FIELD(NULL, "limitBytes"), VALUE(limit), "must be greater than 0");
+	if (has_seconds && since.len)
+		field_forbidden(&errors, FIELD(NULL, "[]"),
+				"at most one of `sinceTime` or `sinceSeconds` may be specified");
+	else if (has_seconds && seconds < 1)
+		field_invalid(&errors, FIELD(NULL, "sinceSeconds"), VALUE(seconds), "must be greater than 0");
+	if (query_has(&request->query, STR("stream")))
+		field_forbidden(&errors, FIELD(NULL, "stream"), "may not be specified");
+	if (errors.len)
+		return status_field_errors(request, STR_EMPTY, STR("PodLogOptions"), request->info.name, &errors);
+	return STEP_NEXT;
+}
+
+static struct str log_url(struct request *request, struct str base, const struct core_v1_pod *pod, struct str container)
+{
+	static const char *const flags[] = {"follow", "previous", "timestamps"};
+	static const char *const values[] = {"sinceSeconds", "sinceTime", "tailLines", "limitBytes"};
+	struct buf cleanup_buf url;
+
+	buf_init(&url, 64 * KIB);
+	buf_printf(&url, STR_FMT "/containerLogs/" STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(base),
+		   STR_ARG(pod->metadata.namespace), STR_ARG(pod->metadata.name), STR_ARG(container));
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		if (query_flag(&request->query, str_from(flags[i])))
+			put_param(&url, flags[i], STR("true"));
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		struct str value = query_get(&request->query, str_from(values[i]));
+
+		if (value.len)
+			put_param(&url, values[i], value);
+	}
+	return arena_str(&request->arena, buf_view(&url));
+}
+
+static enum step_result run_log(struct request *request)
+{
+	const struct core_v1_pod *pod;
+	struct str container, base;
+
+	if (check_log_options(request) != STEP_NEXT || find_pod(request, &pod) != STEP_NEXT ||
+	    choose_container(request, pod, &container) != STEP_NEXT)
+		return STEP_DONE;
+	if (pod->spec.node_name.len == 0) {
+		/* No node, no log: nothing is the answer. */
+		request->response.code = 204;
+		return STEP_DONE;
+	}
+	if (kubelet_proxy_locate(request, pod->spec.node_name, &base) != STEP_NEXT)
+		return STEP_DONE;
+	return kubelet_proxy_forward(request, KUBELET_PROXY_LOG, log_url(request, base, pod, container));
+}
+
+const struct action action_pod_log = {
+	.plural = STR_INIT("pods"),
+	.subresource = STR_INIT("log"),
+	.verbs = VERB_GET,
+	.run = run_log,
+};
+
+/* --- Streams ----------------------------------------------------------------------------------------------------- */
+
+/* A WebSocket begins with GET; still it takes the right to create, as the other way of asking does. */
+static enum step_result check_create(struct request *request)
+{
+	const struct request_info *info = &request->info;
+	const struct authorization_attributes asked = {
+		.user = &request->user,
+		.verb = STR("create"),
+		.is_resource = true,
+		.group = info->group,
+		.version = info->version,
+		.resource = info->resource,
+		.subresource = info->subresource,
+		.name = info->name,
+		.name_space = info->name_space,
+	};
+	struct str reason;
+
+	if (str_eq(info->verb, STR("create")) || request->trusted ||
+	    apiserver_authorize(request->server, &asked, &request->arena, &reason) == AUTHORIZATION_ALLOW)
+		return STEP_NEXT;
+	return status_forbidden(request, info->group, info->resource, info->name,
+				authorization_denial(&asked, reason, &request->arena));
+}
+
 static enum step_result no_host(struct request *request, const struct core_v1_pod *pod)
 {
 	return status_bad_request(request, "pod " STR_FMT " does not have a host assigned",
 				  STR_ARG(pod->metadata.name));
 }
 
-static struct str pod_path(struct request *request, const char *what, const struct core_v1_pod *pod,
-			   struct str container)
+static enum step_result forward_upgrade(struct request *request, struct str url)
 {
-	return arena_printf(&request->arena, "/%s/" STR_FMT "/" STR_FMT "%s" STR_FMT, what,
-			    STR_ARG(pod->metadata.namespace), STR_ARG(pod->metadata.name), container.len ? "/" : "",
-			    STR_ARG(container));
+	if (!request->http || http_request_upgrade(request->http).len == 0)
+		return status_bad_request(request, "Upgrade request required");
+	return kubelet_proxy_forward(request, KUBELET_PROXY_UPGRADE, url);
 }
 
-static enum step_result run_log(struct request *request)
-{
-	struct kubelet_target target = {0};
-	const struct core_v1_pod *pod;
-	struct str container;
-	struct buf query;
-	enum step_result result = fetch(request, &pod);
-
-	if (result == STEP_NEXT)
-		result = pick_container(request, pod, &container);
-	if (result != STEP_NEXT)
-		return result;
-	/* A pod that nobody runs yet has said nothing. */
-	if (pod->spec.node_name.len == 0)
-		return respond_text(request, 200, STR("text/plain"), STR_EMPTY);
-	buf_init(&query, LIMIT_REQUEST_HEADERS);
-	log_query(request, &query);
-	target.path = pod_path(request, "containerLogs", pod, container);
-	target.query = finish_query(request, &query);
-	return forward(request, pod, &target);
-}
-
+/* exec and attach: the kubelet's path has the subresource's name. */
 static enum step_result run_stream(struct request *request)
 {
-	struct kubelet_target target = {0};
+	static const char *const flags[][2] = {
+		{"stdin", "input"}, {"stdout", "output"}, {"stderr", "error"}, {"tty", "tty"}};
 	const struct core_v1_pod *pod;
-	struct str container;
-	struct buf query;
-	enum step_result result = fetch(request, &pod);
+	struct str container, base;
+	struct buf cleanup_buf url;
 
-	if (result == STEP_NEXT)
-		result = pick_container(request, pod, &container);
-	if (result != STEP_NEXT)
-		return result;
+	buf_init(&url, MIB);
+	if (check_create(request) != STEP_NEXT || find_pod(request, &pod) != STEP_NEXT ||
+	    choose_container(request, pod, &container) != STEP_NEXT)
+		return STEP_DONE;
 	if (pod->spec.node_name.len == 0)
 		return no_host(request, pod);
-	buf_init(&query, LIMIT_REQUEST_HEADERS);
-	stream_query(request, &query);
-	target.path = pod_path(request, str_c(request->action->subresource), pod, container);
-	target.query = finish_query(request, &query);
-	return forward(request, pod, &target);
+	if (kubelet_proxy_locate(request, pod->spec.node_name, &base) != STEP_NEXT)
+		return STEP_DONE;
+	buf_printf(&url, STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(base),
+		   STR_ARG(request->info.subresource), STR_ARG(pod->metadata.namespace), STR_ARG(pod->metadata.name),
+		   STR_ARG(container));
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		if (query_flag(&request->query, str_from(flags[i][0])))
+			put_param(&url, flags[i][1], STR("1"));
+	SLICE_FOREACH (pair, request->query)
+		if (str_eq(pair->name, STR("command")) && str_eq(request->info.subresource, STR("exec")))
+			put_param(&url, "command", pair->value);
+	return forward_upgrade(request, arena_str(&request->arena, buf_view(&url)));
 }
 
-static enum step_result run_port_forward(struct request *request)
+const struct action action_pod_exec = {
+	.plural = STR_INIT("pods"),
+	.subresource = STR_INIT("exec"),
+	.verbs = VERB_GET | VERB_CREATE,
+	.run = run_stream,
+};
+
+const struct action action_pod_attach = {
+	.plural = STR_INIT("pods"),
+	.subresource = STR_INIT("attach"),
+	.verbs = VERB_GET | VERB_CREATE,
+	.run = run_stream,
+};
+
+static enum step_result run_portforward(struct request *request)
 {
-	struct kubelet_target target = {0};
+	struct str ports = query_get(&request->query, STR("ports")), base;
 	const struct core_v1_pod *pod;
-	struct buf query;
-	enum step_result result = fetch(request, &pod);
+	struct buf cleanup_buf url;
 
-	if (result != STEP_NEXT)
-		return result;
+	buf_init(&url, 64 * KIB);
+	if (check_create(request) != STEP_NEXT || find_pod(request, &pod) != STEP_NEXT)
+		return STEP_DONE;
 	if (pod->spec.node_name.len == 0)
 		return no_host(request, pod);
-	buf_init(&query, LIMIT_REQUEST_HEADERS);
-	port_query(request, &query);
-	target.path = pod_path(request, "portForward", pod, STR_EMPTY);
-	target.query = finish_query(request, &query);
-	return forward(request, pod, &target);
+	if (kubelet_proxy_locate(request, pod->spec.node_name, &base) != STEP_NEXT)
+		return STEP_DONE;
+	buf_printf(&url, STR_FMT "/portForward/" STR_FMT "/" STR_FMT, STR_ARG(base), STR_ARG(pod->metadata.namespace),
+		   STR_ARG(pod->metadata.name));
+	if (ports.len)
+		put_param(&url, "port", ports);
+	return forward_upgrade(request, arena_str(&request->arena, buf_view(&url)));
 }
 
-#define CONNECT_ACTION(word, function, bits)                                                                           \
-	{                                                                                                              \
-		.plural = STR_INIT("pods"), .subresource = STR_INIT(word), .verbs = (bits), .may_block = true,         \
-		.run = (function),                                                                                     \
-	}
-
-const struct action action_pod_log = CONNECT_ACTION("log", run_log, VERB_GET);
-const struct action action_pod_exec = CONNECT_ACTION("exec", run_stream, VERB_GET | VERB_CREATE);
-const struct action action_pod_attach = CONNECT_ACTION("attach", run_stream, VERB_GET | VERB_CREATE);
-const struct action action_pod_port_forward = CONNECT_ACTION("portforward", run_port_forward, VERB_GET | VERB_CREATE);
+const struct action action_pod_port_forward = {
+	.plural = STR_INIT("pods"),
+	.subresource = STR_INIT("portforward"),
+	.verbs = VERB_GET | VERB_CREATE,
+	.run = run_portforward,
+};

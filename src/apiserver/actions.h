@@ -7,6 +7,7 @@
 #define ACTIONS(X)                                                                                                     \
 	X(binding)                                                                                                     \
 	X(local_subject_access_review)                                                                                 \
+	X(node_proxy)                                                                                                  \
 	X(pod_attach)                                                                                                  \
 	X(pod_binding)                                                                                                 \
 	X(pod_eviction)                                                                                                \

@@ -35,6 +35,7 @@
 
 struct action;
 struct apiserver;
+struct forward;
 struct http_request;
 struct request;
 struct watcher;
@@ -102,6 +103,7 @@ struct request {
 	const struct impersonation *impersonation; /* or NULL */
 	struct str body;
 	struct http_request *http; /* NULL in process: for actions that upgrade or stream */
+	struct forward *forward;   /* kubelet_proxy.c's, while a node answers */
 	bool local;
 	bool lazy;			   /* in process: the write need not survive the machine */
 	bool trusted;			   /* in process, as part of a request that was authorized: not asked again */

@@ -64,8 +64,7 @@ struct apiserver *apiserver_free(struct apiserver *server)
 	for (size_t i = 0; i < server->authorizers_len; i++)
 		server->authorizers[i]->free(server->authorizers[i]);
 	openapi_cache_free(server->openapi);
-	if (server->kubelet_proxy)
-		server->kubelet_proxy->free(server->kubelet_proxy);
+	kubelet_proxy_free(server->kubelet_proxy);
 	allocator_free(server->allocator);
 	rbac_free(server->rbac);
 	free(server);

@@ -25,6 +25,7 @@
 #define LIMIT_RELAY_BUFFER	  (256 * KIB)
 #define LIMIT_HANDOVER		  (64 * KIB) /* one frame from a child to its supervisor */
 #define LIMIT_LOG_LINE		  (16 * KIB)
+#define LIMIT_LOG_RAW_LINE	  (256 * KIB) /* a line of a log file, its time and tags included */
 #define LIMIT_HANDLER_THREADS	  600	  /* requests that may block at the same time; upstream's 400 + 200 in flight */
 #define LIMIT_METRICS_PER_FAMILY  2000	  /* sets of label values; more share one called "other" */
 #define LIMIT_QUEUE		  1000000 /* keys in a work queue */

@@ -6,6 +6,7 @@
 
 #include "apiserver/http.h"
 #include "apiserver/keys.h"
+#include "apiserver/kubelet_proxy.h"
 #include "apiserver/server.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -144,6 +145,23 @@ static int make_apiserver(struct controlplane *plane, struct error *err)
 	return apiserver_bootstrap(plane->apiserver, err);
 }
 
+/* The server's own way to the nodes: a certificate the kubelets' client authority has signed. */
+static int open_kubelets(struct controlplane *plane, struct error *err)
+{
+	static const struct str groups[] = {STR_INIT("system:masters")};
+	struct tls_client_config tls = {.insecure = true}; /* kubelets sign their certificates themselves */
+	struct tls_context *context;
+
+	if (cluster_keys_sign_client(plane->keys, STR("kube-apiserver-kubelet-client"), groups, ARRAY_LEN(groups),
+				     clock_wall_ns() / NS_PER_SEC, &plane->arena, &tls.certificate_pem, &tls.key_pem,
+				     err) < 0 ||
+	    tls_context_new_client(&tls, &context, err) < 0)
+		return error_wrap(err, "the certificate for kubelets");
+	plane->apiserver->kubelet_proxy = kubelet_proxy_new(context);
+	tls_context_unref(context);
+	return 0;
+}
+
 static int serve(struct controlplane *plane, struct error *err)
 {
 	const struct tls_server_config tls = {
@@ -279,7 +297,8 @@ static int start(struct controlplane *plane, struct error *err)
 	plane->advertise_address = find_advertise_address(plane->config);
 	if (open_folder(server, &plane->server_dir, err) < 0 || open_folder(path, &plane->pki_dir, err) < 0 ||
 	    open_keys(plane, err) < 0 || open_store(plane, err) < 0 || make_apiserver(plane, err) < 0 ||
-	    serve(plane, err) < 0 || give_kubeconfigs(plane, err) < 0 || start_components(plane, err) < 0 ||
+	    open_kubelets(plane, err) < 0 || serve(plane, err) < 0 || give_kubeconfigs(plane, err) < 0 ||
+	    start_components(plane, err) < 0 ||
 	    handover_send(plane->config->handover, HANDOVER_READY, STR_EMPTY, err) < 0)
 		return -(int)err->code;
 	return 0;

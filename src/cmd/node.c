@@ -10,6 +10,7 @@
 #include "client/kubeconfig.h"
 #include "cmd/handover.h"
 #include "cmd/node_dns.h"
+#include "cmd/node_keys.h"
 #include "cmd/node_network.h"
 #include "component/host.h"
 #include "kubelet/kubelet.h"
@@ -31,6 +32,8 @@ struct node {
 	struct str name;
 	struct ip_address address;
 	struct transport *transport;
+	struct str client_ca; /* who signs those who may call the kubelet */
+	struct node_keys keys;
 	struct registry_transport *registry;
 	struct node_network *network;
 	struct runtime *runtime;
@@ -72,6 +75,7 @@ static int open_transport(struct node *node, struct error *err)
 
 	if (kubeconfig_load(str_c(node->config->kubeconfig), STR_EMPTY, &arena, &config, err) < 0)
 		return -(int)err->code;
+	node->client_ca = arena_str(&node->arena, config.ca_pem);
 	config.user_agent = STR("kubelet/wherry-" WHERRY_VERSION);
 	return https_transport_new(&config, &node->transport, err);
 }
@@ -120,6 +124,9 @@ static void make_kubelet(struct node *node)
 		.cluster_domain = node->config->cluster_domain,
 		.resolv_conf = STR("/etc/resolv.conf"),
 		.port = node->config->port,
+		.client_ca = node->client_ca,
+		.server_cert = node->keys.cert_pem,
+		.server_key = node->keys.key_pem,
 		.max_pods = MAX_PODS,
 		.node_status_period_ns = STATUS_PERIOD_NS,
 		.lease_duration_s = LEASE_SECONDS,
@@ -175,6 +182,8 @@ static int start(struct node *node, struct error *err)
 	if (make_folder(agent, 0700, err) < 0 || make_folder(below(node, agent, "kubelet/pods"), 0750, err) < 0 ||
 	    make_folder(below(node, agent, "logs"), 0755, err) < 0 ||
 	    make_folder(node->config->run_dir, 0700, err) < 0 || open_transport(node, err) < 0 ||
+	    node_keys_open(below(node, agent, "pki"), node->name, node->address, clock_wall_ns() / NS_PER_SEC,
+			   &node->arena, &node->keys, err) < 0 ||
 	    open_registry(node, err) < 0 || open_runtime(node, err) < 0)
 		return -(int)err->code;
 	make_kubelet(node);

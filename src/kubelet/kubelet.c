@@ -16,6 +16,7 @@
 #include "kubelet/pod_view.h"
 #include "kubelet/probes.h"
 #include "kubelet/references.h"
+#include "kubelet/server.h"
 #include "kubelet/tokens.h"
 #include "kubelet/volumes.h"
 #include "sys/loop.h"
@@ -33,6 +34,7 @@ struct kubelet {
 	struct informer *pod_informer, *service_informer;
 	struct informer_handler pod_handler, service_handler;
 	struct pods *pods;
+	struct kubelet_server *server; /* loop thread; NULL: it has none */
 	struct node_object *node;
 	struct mutex services_lock; /* guards services, services_len: swapped by the loop, read by workers */
 	struct object **services;
@@ -75,6 +77,13 @@ static void wake(void *cookie, struct str uid)
 	post_wakeup(cookie, uid, false);
 }
 
+static void on_container_stopped(void *data)
+{
+	struct kubelet *kubelet = data;
+
+	kubelet_server_container_stopped(kubelet->server);
+}
+
 struct lookup {
 	struct kubelet *kubelet;
 	struct arena arena;
@@ -106,6 +115,7 @@ void kubelet_runtime_event(void *data, const struct runtime_event *event)
 	}
 	if (event->type != RUNTIME_EVENT_CONTAINER_STOPPED)
 		return; /* what we did ourselves is seen by the turn that did it */
+	loop_post(kubelet->loop, on_container_stopped, kubelet);
 	lookup = XNEW(struct lookup);
 	lookup->kubelet = kubelet;
 	lookup->sandbox_id = arena_str(&lookup->arena, event->sandbox_id);
@@ -286,7 +296,15 @@ struct kubelet *kubelet_new(const struct kubelet_config *config)
 
 int kubelet_run(struct kubelet *kubelet, struct error *err)
 {
+	const struct kubelet_server_config server = {.context = &kubelet->context,
+						     .loop = kubelet->loop,
+						     .pool = kubelet->pool,
+						     .pods = kubelet->pod_informer};
+
 	log_set_component("kubelet");
+	/* Without a certificate there is nothing to serve with: a kubelet for tests. */
+	if (kubelet->config.server_cert.len && kubelet_server_new(&server, &kubelet->server, err) < 0)
+		return -(int)err->code;
 	if (node_object_start(kubelet->node, err) < 0)
 		return -(int)err->code;
 	informer_start(kubelet->service_informer);
@@ -304,6 +322,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 {
 	if (!kubelet)
 		return NULL;
+	kubelet_server_stop(kubelet->server);
 	pods_stop(kubelet->pods);
 	probes_stop(kubelet->context.probes);
 	node_object_stop(kubelet->node);
@@ -313,6 +332,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	worker_pool_free(kubelet->pool);
 	references_stop(kubelet->context.references);
 	loop_free(kubelet->loop);
+	kubelet_server_free(kubelet->server);
 	references_free(kubelet->context.references);
 	probes_free(kubelet->context.probes);
 	pods_free(kubelet->pods);

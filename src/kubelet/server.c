@@ -1,0 +1,233 @@
+/* The kubelet's server: who may come, and which handler a path has; see server.h. */
+#include "kubelet/server.h"
+
+#include "base/limits.h"
+#include "client/informer.h"
+#include "component/metrics.h"
+#include "kubelet/server_internal.h"
+#include "net/tls.h"
+
+bool query_is_set(const struct query *query, struct str name)
+{
+	struct str value = query_get(query, name);
+
+	return str_eq(value, STR("1")) || str_eq(value, STR("true"));
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct runtime_container_status *x = a, *y = b;
+
+	return (x->metadata.attempt < y->metadata.attempt) - (x->metadata.attempt > y->metadata.attempt);
+}
+
+int server_find_containers(const struct kubelet_context *context, struct str pod_uid, struct str container,
+			   struct arena *arena, struct runtime_container_list *ret, struct error *err)
+{
+	const struct runtime_pair labels[] = {{STR("io.kubernetes.pod.uid"), pod_uid},
+					      {STR("io.kubernetes.container.name"), container}};
+	const struct runtime_filter filter = {.label_selector = {labels, ARRAY_LEN(labels)}};
+	int result = RUNTIME_CALL(context->runtime, list_containers, &filter, arena, ret, err);
+
+	if (result == 0 && ret->len)
+		qsort(ret->items, ret->len, sizeof(*ret->items), newest_first);
+	return result;
+}
+
+/* --- Who ------------------------------------------------------------------------------------------------------- */
+
+/* The one authority of clients is the cluster's, and of its names these may. */
+static bool may_come(struct http_request *http)
+{
+	const struct tls_peer *peer = http->peer;
+
+	if (!peer || !peer->verified) {
+		http_respond_text(http, 401, "Unauthorized");
+		return false;
+	}
+	for (size_t i = 0; i < peer->organizations.len; i++)
+		if (str_eq(peer->organizations.items[i], STR("system:masters")))
+			return true;
+	if (str_eq(peer->common_name, STR("kube-apiserver-kubelet-client")))
+		return true;
+	http_respond_text(http, 403, "Forbidden (user=" STR_FMT ", resource=nodes, subresource=proxy)",
+			  STR_ARG(peer->common_name));
+	return false;
+}
+
+/* --- Where to -------------------------------------------------------------------------------------------------- */
+
+static bool has_container(const struct core_v1_pod *pod, struct str name)
+{
+	SLICE_FOREACH (container, pod->spec.containers)
+		if (str_eq(container->name, name))
+			return true;
+	SLICE_FOREACH (container, pod->spec.init_containers)
+		if (str_eq(container->name, name))
+			return true;
+	SLICE_FOREACH (container, pod->spec.ephemeral_containers)
+		if (str_eq(container->ephemeral_container_common.name, name))
+			return true;
+	return false;
+}
+
+/* "NAMESPACE/POD[/UID]/CONTAINER" */
+static bool parse_container_path(struct kubelet_server *server, struct http_request *http, struct str path,
+				 struct container_request *ret)
+{
+	struct str rest, last;
+
+	if (!str_cut(path, '/', &ret->namespace, &rest) || !str_cut(rest, '/', &ret->pod_name, &rest))
+		return false;
+	ret->container = rest;
+	if (str_cut(rest, '/', &ret->uid, &last))
+		ret->container = last;
+	else
+		ret->uid = STR_EMPTY;
+	if (!ret->container.len || str_index(ret->container, '/') >= 0)
+		return false;
+	/* What cannot be decoded is left out, as Go does. */
+	(void)query_parse(http->query, &http->arena, &ret->query);
+	ret->pod = informer_get_named(server->config.pods, ret->namespace, ret->pod_name);
+	if (ret->pod && ret->uid.len && !str_eq(ret->uid, ret->pod->meta->uid))
+		ret->pod = NULL;
+	ret->known = ret->pod && has_container(OBJECT_AS(core_v1_pod, ret->pod), ret->container);
+	return true;
+}
+
+static void healthz(struct kubelet_server *server UNUSED, struct http_request *http)
+{
+	http_respond_text(http, 200, "ok");
+}
+
+static void metrics(struct kubelet_server *server, struct http_request *http)
+{
+	struct metrics *made = metrics_new();
+	struct http_server_stats stats;
+	struct buf cleanup_buf text;
+
+	http_server_stats(server->http, &stats);
+	metric_set(metric_get(metrics_gauge(made, "kubelet_running_pods", "Number of pods that run here", NULL)),
+		   (int64_t)informer_len(server->config.pods));
+	metric_set(metric_get(metrics_counter(made, "kubelet_http_requests_total", "Requests to the kubelet's server",
+					      NULL)),
+		   (int64_t)stats.requests_total);
+	metric_set(metric_get(metrics_gauge(made, "kubelet_http_inflight_requests", "Requests under way", NULL)),
+		   (int64_t)stats.requests_open);
+	buf_init(&text, MIB);
+	metrics_write(made, &text);
+	metrics_free(made);
+	http_respond(http, &(struct http_response){
+				   .status = 200,
+				   .headers = HTTP_HEADERS({STR("content-type"), STR("text/plain; version=0.0.4")}),
+				   .body = PAYLOAD(arena_str(&http->arena, buf_view(&text))),
+			   });
+}
+
+static bool route_container(struct kubelet_server *server, struct http_request *http)
+{
+	static const struct str logs = STR_INIT("/containerLogs/"), exec = STR_INIT("/exec/"),
+				attach = STR_INIT("/attach/");
+	struct container_request request = {0};
+
+	if (str_has_prefix(http->path, logs)) {
+		if (!str_eq(http->method, STR("GET")) ||
+		    !parse_container_path(server, http, str_from_at(http->path, logs.len), &request))
+			return false;
+		server_logs_start(server, http, &request);
+		return true;
+	}
+	if (str_has_prefix(http->path, exec) || str_has_prefix(http->path, attach)) {
+		bool is_attach = str_has_prefix(http->path, attach);
+
+		if (!parse_container_path(server, http, str_from_at(http->path, is_attach ? attach.len : exec.len),
+					  &request))
+			return false;
+		server_exec_start(server, http, &request, is_attach);
+		return true;
+	}
+	return false;
+}
+
+static void handle(void *cookie, struct http_request *http)
+{
+	static const struct {
+		const char *path;
+		void (*run)(struct kubelet_server *server, struct http_request *http);
+	} routes[] = {
+		{"/healthz", healthz},
+		{"/healthz/ping", healthz},
+		{"/healthz/log", healthz},
+		{"/healthz/syncloop", healthz},
+		{"/pods", server_pods},
+		{"/metrics", metrics},
+		{"/stats/summary", server_stats},
+	};
+	struct kubelet_server *server = cookie;
+
+	if (!may_come(http))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+		if (str_eq_c(http->path, routes[i].path)) {
+			if (str_eq(http->method, STR("GET")) || str_eq(http->method, STR("HEAD")))
+				routes[i].run(server, http);
+			else
+				http_respond_text(http, 405, "405: Method Not Allowed");
+			return;
+		}
+	if (!route_container(server, http))
+		http_respond_text(http, 404, "404 page not found\n");
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------ */
+
+int kubelet_server_new(const struct kubelet_server_config *config, struct kubelet_server **ret, struct error *err)
+{
+	const struct kubelet_config *kubelet = config->context->config;
+	const struct tls_server_config tls = {.certificate_pem = kubelet->server_cert,
+					      .key_pem = kubelet->server_key,
+					      .client_ca_pem = kubelet->client_ca};
+	struct kubelet_server *server = XNEW(struct kubelet_server);
+	struct http_server_config http = {.port = kubelet->port,
+					  .loop = config->loop,
+					  .name = "kubelet-http",
+					  .handle = handle,
+					  .cookie = server};
+
+	server->config = *config;
+	list_init(&server->logs);
+	list_init(&server->execs);
+	if ((kubelet->server_address.len && ip_parse(kubelet->server_address, &http.address) < 0)) {
+		free(server);
+		return error_set(err, ERR_BAD_REQUEST, "\"" STR_FMT "\" is no address to serve on",
+				 STR_ARG(kubelet->server_address));
+	}
+	if (tls_context_new_server(&tls, &http.tls, err) < 0 || http_server_new(&http, &server->http, err) < 0) {
+		tls_context_unref(http.tls);
+		free(server);
+		return error_wrap(err, "the kubelet's server");
+	}
+	tls_context_unref(http.tls);
+	*ret = server;
+	return 0;
+}
+
+void kubelet_server_container_stopped(struct kubelet_server *server)
+{
+	if (server)
+		server_logs_wake(server);
+}
+
+void kubelet_server_stop(struct kubelet_server *server)
+{
+	if (!server)
+		return;
+	server_exec_stop(server);
+	server->http = http_server_free(server->http);
+}
+
+struct kubelet_server *kubelet_server_free(struct kubelet_server *server)
+{
+	free(server);
+	return NULL;
+}
