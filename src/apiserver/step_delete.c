@@ -25,6 +25,12 @@ static enum step_result check_preconditions(struct request *request)
 
 	if (!wanted)
 		return STEP_NEXT;
+	if (wanted->uid && !str_eq(*wanted->uid, meta->uid) && request->strategy->prepare_delete)
+		return status_conflict(request, request->info.name,
+				       str_c(arena_printf(&request->arena,
+							  "Precondition failed: UID in precondition: " STR_FMT
+							  ", UID in object meta: " STR_FMT,
+							  STR_ARG(*wanted->uid), STR_ARG(meta->uid))));
 	if (wanted->uid && !str_eq(*wanted->uid, meta->uid))
 		return precondition_failed(request, "UID", *wanted->uid, meta->uid, "deleted and then recreated");
 	if (wanted->resource_version && !str_eq(*wanted->resource_version, meta->resource_version))
@@ -83,11 +89,16 @@ static bool set_finalizers(struct request *request, struct meta_v1_object_meta *
 	return len > 0;
 }
 
-static void set_deletion(struct request *request, struct meta_v1_object_meta *meta, int64_t grace)
+static void set_deletion_time(struct request *request, struct meta_v1_object_meta *meta, int64_t grace)
 {
 	struct timestamp when = {request->now.seconds + grace, 0, true};
 
 	meta->deletion_timestamp = ARENA_DUP(&request->arena, struct timestamp, &when);
+}
+
+static void set_deletion(struct request *request, struct meta_v1_object_meta *meta, int64_t grace)
+{
+	set_deletion_time(request, meta, grace);
 	meta->deletion_grace_period_seconds = ARENA_DUP(&request->arena, int64_t, &grace);
 	if (meta->generation > 0)
 		meta->generation++;
@@ -150,7 +161,9 @@ enum step_result step_delete(struct request *request)
 			set_deletion(request, meta, 0);
 		return STEP_NEXT;
 	}
-	if (!was_deleted)
+	if (!was_deleted && stays)
+		set_deletion_time(request, meta, 0); /* emptied first, and neither counted nor timed */
+	else if (!was_deleted)
 		set_deletion(request, meta, grace);
 	else if (grace == 0)
 		shorten(request, meta, 0);
