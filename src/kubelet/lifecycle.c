@@ -2,7 +2,10 @@
 #include "kubelet/lifecycle.h"
 
 #include "base/clock.h"
+#include "kubelet/probe_run.h"
+#include "kubelet/probes.h"
 
+#define HTTP_TIMEOUT_NS	      (60 * NS_PER_SEC)
 #define POST_START_TIMEOUT_MS 0 /* as long as it takes: the container is not ready before */
 
 static void sleep_for(int64_t seconds)
@@ -13,10 +16,27 @@ static void sleep_for(int64_t seconds)
 		continue;
 }
 
+static int run_http(const struct kubelet_context *context, const struct pod_view *view,
+		    const struct container_view *container, const struct core_v1_http_get_action *action,
+		    int64_t timeout_ms, struct arena *arena, struct error *err)
+{
+	struct probe_target target = {.container = container->spec, .host = probe_host(context, view, arena)};
+	struct str body = STR_EMPTY;
+	int status = 0;
+
+	if (probe_http(context, action, &target, timeout_ms ? timeout_ms * NS_PER_MS : HTTP_TIMEOUT_NS, arena, &status,
+		       &body, err) < 0)
+		return -(int)err->code;
+	return status >= 200 && status < 400 ? 0 : error_set(err, ERR_INTERNAL, "the answer was %d", status);
+}
+
 /* 0, or the error of a hook that did not do well. */
-static int run(const struct kubelet_context *context, const struct core_v1_lifecycle_handler *handler, struct str id,
+static int run(const struct kubelet_context *context, const struct pod_view *view,
+	       const struct container_view *container, const struct core_v1_lifecycle_handler *handler, struct str id,
 	       int64_t timeout_ms, struct arena *arena, struct error *err)
 {
+	if (handler->http_get)
+		return run_http(context, view, container, handler->http_get, timeout_ms, arena, err);
 	if (handler->exec) {
 		struct runtime_exec_request request = {
 			.container_id = id,
@@ -44,7 +64,7 @@ void lifecycle_post_start(const struct kubelet_context *context, const struct po
 	struct error err = {0}, ignored = {0};
 
 	if (!lifecycle || !lifecycle->post_start ||
-	    run(context, lifecycle->post_start, id, POST_START_TIMEOUT_MS, arena, &err) == 0)
+	    run(context, view, container, lifecycle->post_start, id, POST_START_TIMEOUT_MS, arena, &err) == 0)
 		return;
 	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning",
 		  "FailedPostStartHook", "PostStartHook failed");
@@ -61,7 +81,8 @@ void lifecycle_pre_stop(const struct kubelet_context *context, const struct pod_
 	struct error err = {0};
 
 	if (!lifecycle || !lifecycle->pre_stop || grace_s <= 0 ||
-	    run(context, lifecycle->pre_stop, container->latest->id, grace_s * 1000, &arena, &err) == 0)
+	    run(context, view, container, lifecycle->pre_stop, container->latest->id, grace_s * 1000, &arena, &err) ==
+		    0)
 		return;
 	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning", "FailedPreStopHook",
 		  "PreStopHook failed");

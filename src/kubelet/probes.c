@@ -276,7 +276,7 @@ static struct wish *wish_new(struct probes *probes, struct str uid)
 	return wish;
 }
 
-static struct str host_of(const struct kubelet_context *context, const struct pod_view *view, struct arena *arena)
+struct str probe_host(const struct kubelet_context *context, const struct pod_view *view, struct arena *arena)
 {
 	const struct runtime_ips *ips = view->pod->spec.host_network ? &context->config->node_ips
 					: view->sandbox		     ? &view->sandbox->ips
@@ -300,7 +300,7 @@ void probes_set(struct probes *probes, const struct pod_view *view)
 		return;
 	wish = wish_new(probes, view->pod->metadata.uid);
 	wish->object = object_ref(UNCONST(struct object *, view->object));
-	wish->host = host_of(probes->context, view, &wish->arena);
+	wish->host = probe_host(probes->context, view, &wish->arena);
 	for (size_t i = 0; i < view->len; i++) {
 		const struct container_view *container = &view->containers[i];
 

@@ -30,4 +30,7 @@ void probes_forget(struct probes *probes, struct str uid);
 /* Any thread: fills in `verdict` of each container. */
 void probes_look(struct probes *probes, struct pod_view *view);
 
+/* Where a pod is reached: its address, or the node's when it has the host's network; empty before it has one. */
+struct str probe_host(const struct kubelet_context *context, const struct pod_view *view, struct arena *arena);
+
 #endif
