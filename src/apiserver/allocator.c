@@ -203,11 +203,12 @@ static void reserve(struct taken *taken, uint32_t value, bool port)
 
 static bool pick_offset(struct taken *taken, uint32_t *ret)
 {
-	uint32_t size = range_size(taken->allocator), band = MIN(MAX(16U, size / 16), (uint32_t)STATIC_BAND_MAX);
+	uint32_t size = range_size(taken->allocator), end = size ? size - 1 : 0;
+	uint32_t band = MIN(MIN(MAX(16U, size / 16), (uint32_t)STATIC_BAND_MAX), end);
 
 	/* The first and the last address of a range are not for services. */
-	return pick(taken->offsets.items, taken->offsets.len, MIN(band, size), size ? size - 1 : 0, ret) ||
-	       pick(taken->offsets.items, taken->offsets.len, 1, MIN(band, size), ret);
+	return pick(taken->offsets.items, taken->offsets.len, band, end, ret) ||
+	       pick(taken->offsets.items, taken->offsets.len, 1, band, ret);
 }
 
 static void take_asked_ip(struct taken *taken, const struct core_v1_service *service, struct str text,

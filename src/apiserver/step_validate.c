@@ -1,6 +1,7 @@
 /* Step: is the new object one the kind allows?  All that is wrong is told at once. */
 #include "apiserver/status.h"
 #include "apiserver/steps.h"
+#include "types/copy.h"
 #include "types/meta_validate.h"
 
 static void validate_subresource(struct request *request, const void *old, struct field_errors *errors)
@@ -49,6 +50,13 @@ static void validate(struct request *request, const struct meta_v1_object_meta *
 		strategy->validate_update(&request->context, request->object, request->old->data, errors);
 }
 
+/* Kinds that may not be replaced blindly; the error speaks of the resource, not of the kind. */
+static bool lacks_version(const struct request *request, const struct meta_v1_object_meta *meta)
+{
+	return !request->created && request->strategy->forbid_unconditional_update && request->operation == OP_UPDATE &&
+	       !meta->resource_version.len;
+}
+
 enum step_result step_validate(struct request *request)
 {
 	struct field_errors *errors = ARENA_NEW(&request->arena, struct field_errors);
@@ -56,6 +64,12 @@ enum step_result step_validate(struct request *request)
 	const struct strategy *strategy = request->strategy;
 
 	errors->arena = &request->arena;
+	if (lacks_version(request, meta)) {
+		field_invalid(errors, FIELD(NULL, "metadata.resourceVersion"), VALUE((int64_t)0),
+			      "must be specified for an update");
+		return status_field_errors(request, request->resource->group, request->resource->plural, meta->name,
+					   errors);
+	}
 	validate(request, meta, errors);
 	if (errors->len)
 		return status_field_errors(request, request->resource->group, request->resource->kind, meta->name,
@@ -64,5 +78,6 @@ enum step_result step_validate(struct request *request)
 		strategy->warnings(&request->context, request->object, request->old ? request->old->data : NULL);
 	if (strategy->canonicalize)
 		strategy->canonicalize(&request->context, request->object);
+	drop_empty_lists(request->schema, request->object);
 	return STEP_NEXT;
 }

@@ -440,3 +440,33 @@ bool empty_struct(const struct schema *schema, const void *data)
 	}
 	return true;
 }
+
+static void drop_in_items(const struct schema_field *field, const struct any_slice *slice, size_t stride, size_t offset)
+{
+	for (size_t i = 0; field->type == FIELD_MESSAGE && i < slice->len; i++)
+		drop_empty_lists(field->message,
+				 UNCONST(char *, slice->items) + i * stride + offset); /* as EDIT does */
+}
+
+void drop_empty_lists(const struct schema *schema, void *data)
+{
+	for (size_t i = 0; i < schema->len; i++) {
+		const struct schema_field *field = &schema->fields[i];
+		void *member = (char *)data + field->offset;
+		struct any_slice *slice = member;
+
+		if (field->shape == SHAPE_ONE) {
+			if (field->type == FIELD_MESSAGE)
+				drop_empty_lists(field->message, member);
+		} else if (field->shape == SHAPE_OPTIONAL) {
+			if (field->type == FIELD_MESSAGE && *(void **)member)
+				drop_empty_lists(field->message, *(void **)member);
+		} else if (!slice->len) {
+			slice->items = NULL;
+		} else if (field->shape == SHAPE_LIST) {
+			drop_in_items(field, slice, field_type_size(field->type, field->message), 0);
+		} else if (field->shape == SHAPE_MAP) {
+			drop_in_items(field, slice, field_entry_size(field), FIELD_ENTRY_VALUE_OFFSET);
+		}
+	}
+}

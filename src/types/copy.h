@@ -18,6 +18,11 @@ size_t copy_struct_size(const struct schema *schema, const void *data);
  * compare by value; an absent optional member differs from any present one.
  */
 bool equal_struct(const struct schema *schema, const void *a, const void *b);
+/*
+ * Empty lists and maps become absent ones, all the way down, as they do in protobuf: what upstream's storage makes of
+ * them, so that `[]` comes back as null.  @data is unpublished and nobody else's.
+ */
+void drop_empty_lists(const struct schema *schema, void *data);
 /* Is every member zero, nil or empty, all the way down? */
 bool empty_struct(const struct schema *schema, const void *data);
 

@@ -86,6 +86,19 @@ static void test_empty(void **state UNUSED)
 	assert_false(empty_struct(&schema_core_v1_pod, &pod));
 }
 
+static void test_drop_empty_lists(void **state UNUSED)
+{
+	struct arena arena = {0};
+	struct core_v1_pod pod = make_pod(&arena);
+
+	EDIT(struct core_v1_container, pod.spec.containers.items)->args = (struct str_slice){&pod.metadata.name, 0};
+	drop_empty_lists(&schema_core_v1_pod, &pod);
+	assert_null(pod.spec.tolerations.items);
+	assert_null(pod.spec.containers.items[0].args.items);
+	assert_int_equal(pod.spec.containers.items[0].command.len, 1);
+	arena_release(&arena);
+}
+
 static void test_object(void **state UNUSED)
 {
 	struct arena arena = {0};
@@ -123,6 +136,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_object_without_metadata),
+		cmocka_unit_test(test_drop_empty_lists),
 	};
 
 	return cmocka_run_group_tests_name("copy", tests, NULL, NULL);

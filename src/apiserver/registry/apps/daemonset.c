@@ -2,6 +2,8 @@
 #include "apiserver/registry/apps/workload.h"
 #include "types/gen/apps_v1.h"
 
+#define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
+
 static void default_object(struct strategy_context *context, void *object)
 {
 	struct apps_v1_daemon_set *set = object;
@@ -10,6 +12,32 @@ static void default_object(struct strategy_context *context, void *object)
 	if (!strategy->rolling_update && (!strategy->type.len || str_eq_c(strategy->type, "RollingUpdate")))
 		strategy->rolling_update = ARENA_NEW(context->arena, struct apps_v1_rolling_update_daemon_set);
 	default_pod_spec(context->arena, &set->spec.template.spec);
+}
+
+/* An old counter of template changes that clients still see, and may not set. */
+static void set_template_generation(struct arena *arena, struct apps_v1_daemon_set *set, int64_t generation)
+{
+	struct str text = arena_printf(arena, "%lld", (long long)generation);
+
+	set->metadata.annotations = str_map_set(&set->metadata.annotations, STR(TEMPLATE_GENERATION), text, arena);
+}
+
+static void prepare_create(struct strategy_context *context, void *object)
+{
+	set_template_generation(context->arena, object, 1);
+}
+
+static void prepare_update(struct strategy_context *context, void *object, const void *old)
+{
+	struct apps_v1_daemon_set *set = object;
+	const struct apps_v1_daemon_set *before = old;
+	const struct str *text = str_map_get(&before->metadata.annotations, STR(TEMPLATE_GENERATION));
+	int64_t generation = 1;
+
+	if (text && str_parse_int64(*text, &generation) < 0)
+		generation = 1;
+	generation += !equal_struct(&schema_core_v1_pod_template_spec, &set->spec.template, &before->spec.template);
+	set_template_generation(context->arena, set, generation);
 }
 
 static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
@@ -82,6 +110,8 @@ const struct strategy strategy_apps_daemonsets = {
 	.plural = STR_INIT("daemonsets"),
 	.generation = GENERATION_SPEC,
 	.default_object = default_object,
+	.prepare_create = prepare_create,
+	.prepare_update = prepare_update,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	COLUMNS(columns),

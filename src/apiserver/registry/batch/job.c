@@ -73,6 +73,8 @@ static void prepare_create(struct strategy_context *context, void *object)
 				      : ARENA_NEW(context->arena, struct meta_v1_label_selector);
 	label_if_absent(context->arena, &selector->match_labels, UID_LABEL, job->metadata.uid);
 	job->spec.selector = selector;
+	if (!job->metadata.labels.len)
+		job->metadata.labels = *labels;
 }
 
 static bool has_condition(const struct batch_v1_job *job, const char *type)

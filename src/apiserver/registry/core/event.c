@@ -192,6 +192,27 @@ static const struct table_column columns[] = {
 	{STR_INIT("Name"), STR_INIT("string"), STR_INIT("name"), STR_INIT("Unique in its namespace"), 1},
 };
 
+/* The same stored objects through the other group, whose paths have other names. */
+static struct str select_new_field(const void *object, struct str path, struct arena *arena)
+{
+	struct str head, tail;
+
+	str_cut(path, '.', &head, &tail);
+	if (str_eq_c(head, "regarding"))
+		return select_field(object, arena_concat(arena, STR("involvedObject."), tail), arena);
+	if (str_eq_c(path, "reportingController"))
+		return select_field(object, STR("reportingComponent"), arena);
+	return select_field(object, path, arena);
+}
+
+static const struct str new_fields[] = {
+	STR_INIT("regarding.kind"),	  STR_INIT("regarding.namespace"),
+	STR_INIT("regarding.name"),	  STR_INIT("regarding.uid"),
+	STR_INIT("regarding.apiVersion"), STR_INIT("regarding.resourceVersion"),
+	STR_INIT("regarding.fieldPath"),  STR_INIT("reason"),
+	STR_INIT("reportingController"),  STR_INIT("type"),
+};
+
 const struct strategy strategy_core_events = {
 	.group = STR_INIT(""),
 	.plural = STR_INIT("events"),
@@ -202,6 +223,20 @@ const struct strategy strategy_core_events = {
 	.validate_update = validate_update,
 	FIELDS(fields),
 	.select_field = select_field,
+	COLUMNS(columns),
+	.cells = cells,
+};
+
+const struct strategy strategy_events_events = {
+	.group = STR_INIT("events.k8s.io"),
+	.plural = STR_INIT("events"),
+	.allow_create_on_update = true,
+	.collection_default = COLLECT_UNSUPPORTED,
+	.expires_after = 3600,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
+	FIELDS(new_fields),
+	.select_field = select_new_field,
 	COLUMNS(columns),
 	.cells = cells,
 };

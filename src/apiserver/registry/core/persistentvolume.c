@@ -10,6 +10,21 @@ static struct str class_of(const struct meta_v1_object_meta *meta, struct str na
 	return annotation ? *annotation : name;
 }
 
+/* Not of the type: a volume inside a VolumeAttachment has none of these. */
+static void default_object(struct strategy_context *context, void *object)
+{
+	struct core_v1_persistent_volume *volume = object;
+	struct str *mode;
+
+	if (!volume->spec.persistent_volume_reclaim_policy.len)
+		volume->spec.persistent_volume_reclaim_policy = STR("Retain");
+	if (!volume->spec.volume_mode) {
+		mode = ARENA_NEW(context->arena, struct str);
+		*mode = STR("Filesystem");
+		volume->spec.volume_mode = mode;
+	}
+}
+
 static void prepare_create(struct strategy_context *context, void *object)
 {
 	struct core_v1_persistent_volume *volume = object;
@@ -62,6 +77,7 @@ const struct strategy strategy_core_persistentvolumes = {
 	.group = STR_INIT(""),
 	.plural = STR_INIT("persistentvolumes"),
 	.delete_returns_object = true,
+	.default_object = default_object,
 	.prepare_create = prepare_create,
 	COLUMNS(columns),
 	.cells = cells,

@@ -10,6 +10,11 @@ static struct str class_of(const struct meta_v1_object_meta *meta, struct str na
 	return annotation ? *annotation : name;
 }
 
+static void prepare_create(struct strategy_context *context UNUSED, void *object)
+{
+	((struct core_v1_persistent_volume_claim *)object)->status.phase = STR("Pending");
+}
+
 static void cells(struct table_row *row, const void *object)
 {
 	const struct core_v1_persistent_volume_claim *claim = object;
@@ -49,6 +54,7 @@ const struct strategy strategy_core_persistentvolumeclaims = {
 	.group = STR_INIT(""),
 	.plural = STR_INIT("persistentvolumeclaims"),
 	.delete_returns_object = true,
+	.prepare_create = prepare_create,
 	COLUMNS(columns),
 	.cells = cells,
 };

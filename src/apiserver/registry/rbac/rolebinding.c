@@ -20,10 +20,7 @@ static void validate_update(struct strategy_context *context, const void *object
 	const struct rbac_v1_role_binding *binding = object, *before = old;
 
 	validate_create(context, object, errors);
-	if (!equal_struct(&schema_rbac_v1_role_ref, &binding->role_ref, &before->role_ref))
-		field_invalid(errors, FIELD(NULL, "roleRef"),
-			      field_value_struct(&schema_rbac_v1_role_ref, &binding->role_ref, errors->arena),
-			      "cannot change roleRef");
+	check_same_role_ref(errors, &binding->role_ref, &before->role_ref);
 }
 
 static void cells(struct table_row *row, const void *object)

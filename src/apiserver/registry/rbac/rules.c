@@ -51,6 +51,21 @@ void check_role_ref(struct field_errors *errors, const struct rbac_v1_role_ref *
 		check_name(errors, FIELD(path, "name"), ref->name, name_is_path_segment(ref->name));
 }
 
+void check_same_role_ref(struct field_errors *errors, const struct rbac_v1_role_ref *now,
+			 const struct rbac_v1_role_ref *old)
+{
+	struct str group = quote_go(now->api_group, errors->arena), kind = quote_go(now->kind, errors->arena);
+	struct str name = quote_go(now->name, errors->arena);
+
+	if (!equal_struct(&schema_rbac_v1_role_ref, now, old))
+		field_invalid(errors, FIELD(NULL, "roleRef"),
+			      field_value_json(arena_printf(errors->arena,
+							    "{\"APIGroup\":" STR_FMT ",\"Kind\":" STR_FMT
+							    ",\"Name\":" STR_FMT "}",
+							    STR_ARG(group), STR_ARG(kind), STR_ARG(name))),
+			      "cannot change roleRef");
+}
+
 static void check_service_account(struct field_errors *errors, const struct path *path,
 				  const struct rbac_v1_subject *subject)
 {

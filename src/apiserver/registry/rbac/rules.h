@@ -8,6 +8,9 @@
 void check_policy_rules(struct field_errors *errors, const struct rbac_v1_policy_rule_slice *rules, bool namespaced);
 /* @kinds is "Role" and "ClusterRole", or the latter alone. */
 void check_role_ref(struct field_errors *errors, const struct rbac_v1_role_ref *ref, bool namespaced);
+/* What a binding refers to never changes. */
+void check_same_role_ref(struct field_errors *errors, const struct rbac_v1_role_ref *now,
+			 const struct rbac_v1_role_ref *old);
 void check_subjects(struct field_errors *errors, const struct rbac_v1_subject_slice *subjects);
 /* A subject's apiGroup follows from its kind. */
 void default_subjects(struct arena *arena, struct rbac_v1_subject_slice *subjects);

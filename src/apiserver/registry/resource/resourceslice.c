@@ -13,6 +13,19 @@ static struct str select_field(const void *object, struct str path, struct arena
 
 static const struct str fields[] = {STR_INIT("spec.nodeName"), STR_INIT("spec.driver")};
 
+static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	const struct resource_v1_resource_slice *slice = object, *before = old;
+
+	const struct str *now = slice->spec.node_name, *was = before->spec.node_name;
+
+	if (!now != !was || (now && !str_eq(*now, *was)))
+		field_invalid(errors, FIELD(SPEC, "nodeName"), now ? VALUE(*now) : VALUE_NULL, "field is immutable");
+	check_immutable_str(errors, FIELD(SPEC, "driver"), slice->spec.driver, before->spec.driver);
+	check_immutable_str(errors, FIELD(SPEC, "pool.name"), slice->spec.pool.name, before->spec.pool.name);
+}
+
 static void cells(struct table_row *row, const void *object)
 {
 	const struct resource_v1_resource_slice *slice = object;
@@ -36,6 +49,7 @@ const struct strategy strategy_resource_resourceslices = {
 	.delete_returns_object = true,
 	FIELDS(fields),
 	.select_field = select_field,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -21,6 +21,22 @@ static void prepare_update(struct strategy_context *context UNUSED, void *object
 			!equal_struct(&schema_storage_v1_csi_driver_spec, &driver->spec, &before->spec));
 }
 
+static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	const struct storage_v1_csi_driver *driver = object, *before = old;
+
+	const struct str_slice *modes = &driver->spec.volume_lifecycle_modes;
+	struct storage_v1_csi_driver_spec a = {.volume_lifecycle_modes = *modes};
+	struct storage_v1_csi_driver_spec b = {.volume_lifecycle_modes = before->spec.volume_lifecycle_modes};
+
+	check_immutable_bool(errors, FIELD(SPEC, "attachedRequired"), driver->spec.attach_required,
+			     before->spec.attach_required);
+	if (!equal_struct(&schema_storage_v1_csi_driver_spec, &a, &b))
+		field_invalid(errors, FIELD(SPEC, "volumeLifecycleModes"), field_value_list(modes, errors->arena),
+			      "field is immutable");
+}
+
 static void cells(struct table_row *row, const void *object)
 {
 	const struct storage_v1_csi_driver *driver = object;
@@ -53,6 +69,7 @@ const struct strategy strategy_storage_csidrivers = {
 	.forbid_unconditional_update = true,
 	.generation = GENERATION_CUSTOM,
 	.prepare_update = prepare_update,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -16,6 +16,30 @@ static bool is_default(const struct meta_v1_object_meta *meta)
 	return false;
 }
 
+static bool same_parameters(const struct str_map *a, const struct str_map *b)
+{
+	struct storage_v1_storage_class x = {.parameters = *a}, y = {.parameters = *b};
+
+	return equal_struct(&schema_storage_v1_storage_class, &x, &y);
+}
+
+static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	const struct storage_v1_storage_class *class = object, *before = old;
+
+	if (!same_parameters(&class->parameters, &before->parameters))
+		field_invalid(errors, FIELD(NULL, "parameters"), field_value_map(&class->parameters, errors->arena),
+			      "field is immutable");
+	check_immutable_str(errors, FIELD(NULL, "provisioner"), class->provisioner, before->provisioner);
+	if (class->reclaim_policy && before->reclaim_policy)
+		check_immutable_str(errors, FIELD(NULL, "reclaimPolicy"), *class->reclaim_policy,
+				    *before->reclaim_policy);
+	if (class->volume_binding_mode && before->volume_binding_mode)
+		check_immutable_str(errors, FIELD(NULL, "volumeBindingMode"), *class->volume_binding_mode,
+				    *before->volume_binding_mode);
+}
+
 static void cells(struct table_row *row, const void *object)
 {
 	const struct storage_v1_storage_class *class = object;
@@ -33,7 +57,7 @@ static const struct table_column columns[] = {
 	COLUMN("Provisioner", "string", 0),
 	COLUMN("ReclaimPolicy", "string", 0),
 	COLUMN("VolumeBindingMode", "string", 0),
-	COLUMN("AllowVolumeExpansion", "boolean", 0),
+	COLUMN("AllowVolumeExpansion", "string", 0),
 	COLUMN_AGE,
 };
 
@@ -41,6 +65,7 @@ const struct strategy strategy_storage_storageclasses = {
 	.group = STR_INIT("storage.k8s.io"),
 	.plural = STR_INIT("storageclasses"),
 	.delete_returns_object = true,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -18,7 +18,7 @@ static void cells(struct table_row *row, const void *object)
 
 static const struct table_column columns[] = {
 	COLUMN_NAME,
-	COLUMN("Attacher", "string", 0),
+	{STR_INIT("Attacher"), STR_INIT("string"), STR_INIT("name"), STR_INIT(""), 0},
 	COLUMN("PV", "string", 0),
 	COLUMN("Node", "string", 0),
 	COLUMN("Attached", "boolean", 0),

@@ -2,6 +2,24 @@
 #include "apiserver/registry/common.h"
 #include "types/gen/storage_v1.h"
 
+static bool same_parameters(const struct str_map *a, const struct str_map *b)
+{
+	struct storage_v1_volume_attributes_class x = {.parameters = *a}, y = {.parameters = *b};
+
+	return equal_struct(&schema_storage_v1_volume_attributes_class, &x, &y);
+}
+
+static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	const struct storage_v1_volume_attributes_class *class = object, *before = old;
+
+	if (!str_eq(class->driver_name, before->driver_name))
+		field_forbidden(errors, FIELD(NULL, "driverName"), "updates to driverName are forbidden.");
+	if (!same_parameters(&class->parameters, &before->parameters))
+		field_forbidden(errors, FIELD(NULL, "parameters"), "updates to parameters are forbidden.");
+}
+
 static void cells(struct table_row *row, const void *object)
 {
 	const struct storage_v1_volume_attributes_class *class = object;
@@ -21,6 +39,7 @@ const struct strategy strategy_storage_volumeattributesclasses = {
 	.group = STR_INIT("storage.k8s.io"),
 	.plural = STR_INIT("volumeattributesclasses"),
 	.delete_returns_object = true,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };
