@@ -32,9 +32,10 @@
 	X(core_events)                                                                                                 \
 	X(events_events)                                                                                               \
 	X(core_limitranges)                                                                                            \
-	X(core_namespaces) X(core_nodes) X(core_persistentvolumeclaims) X(core_persistentvolumes) X(core_pods) X(      \
-		core_podtemplates) X(core_replicationcontrollers) X(core_resourcequotas) X(core_secrets)               \
-		X(core_serviceaccounts) X(core_services) X(discovery_endpointslices) X(flowcontrol_flowschemas) X(     \
+	X(core_namespaces)                                                                                             \
+	X(core_nodes) X(core_persistentvolumeclaims) X(core_persistentvolumes) X(core_pods) X(core_podtemplates) X(    \
+		core_replicationcontrollers) X(core_resourcequotas) X(core_secrets) X(core_serviceaccounts)            \
+		X(core_services) X(discovery_endpointslices) X(flowcontrol_flowschemas) X(                             \
 			flowcontrol_prioritylevelconfigurations) X(networking_ingressclasses) X(networking_ingresses)  \
 			X(networking_ipaddresses) X(networking_networkpolicies) X(networking_servicecidrs) X(          \
 				node_runtimeclasses) X(policy_poddisruptionbudgets) X(rbac_clusterrolebindings)        \
