@@ -8,6 +8,7 @@
 
 #include "apiserver/strategy.h"
 
+/* clang-format off: it breaks a macro of this length anew each time. */
 #define STRATEGIES(X)                                                                                                  \
 	X(admissionregistration_mutatingadmissionpolicies)                                                             \
 	X(admissionregistration_mutatingadmissionpolicybindings)                                                       \
@@ -30,21 +31,44 @@
 	X(core_configmaps)                                                                                             \
 	X(core_endpoints)                                                                                              \
 	X(core_events)                                                                                                 \
-	X(events_events)                                                                                               \
 	X(core_limitranges)                                                                                            \
 	X(core_namespaces)                                                                                             \
-	X(core_nodes) X(core_persistentvolumeclaims) X(core_persistentvolumes) X(core_pods) X(core_podtemplates) X(    \
-		core_replicationcontrollers) X(core_resourcequotas) X(core_secrets) X(core_serviceaccounts)            \
-		X(core_services) X(discovery_endpointslices) X(flowcontrol_flowschemas) X(                             \
-			flowcontrol_prioritylevelconfigurations) X(networking_ingressclasses) X(networking_ingresses)  \
-			X(networking_ipaddresses) X(networking_networkpolicies) X(networking_servicecidrs) X(          \
-				node_runtimeclasses) X(policy_poddisruptionbudgets) X(rbac_clusterrolebindings)        \
-				X(rbac_clusterroles) X(rbac_rolebindings) X(rbac_roles) X(resource_deviceclasses)      \
-					X(resource_resourceclaims) X(resource_resourceclaimtemplates)                  \
-						X(resource_resourceslices) X(scheduling_priorityclasses)               \
-							X(storage_csidrivers) X(storage_csinodes)                      \
-								X(storage_storageclasses) X(storage_volumeattachments) \
-									X(storage_volumeattributesclasses)
+	X(core_nodes)                                                                                                  \
+	X(core_persistentvolumeclaims)                                                                                 \
+	X(core_persistentvolumes)                                                                                      \
+	X(core_pods)                                                                                                   \
+	X(core_podtemplates)                                                                                           \
+	X(core_replicationcontrollers)                                                                                 \
+	X(core_resourcequotas)                                                                                         \
+	X(core_secrets)                                                                                                \
+	X(core_serviceaccounts)                                                                                        \
+	X(core_services)                                                                                               \
+	X(discovery_endpointslices)                                                                                    \
+	X(events_events)                                                                                               \
+	X(flowcontrol_flowschemas)                                                                                     \
+	X(flowcontrol_prioritylevelconfigurations)                                                                     \
+	X(networking_ingressclasses)                                                                                   \
+	X(networking_ingresses)                                                                                        \
+	X(networking_ipaddresses)                                                                                      \
+	X(networking_networkpolicies)                                                                                  \
+	X(networking_servicecidrs)                                                                                     \
+	X(node_runtimeclasses)                                                                                         \
+	X(policy_poddisruptionbudgets)                                                                                 \
+	X(rbac_clusterrolebindings)                                                                                    \
+	X(rbac_clusterroles)                                                                                           \
+	X(rbac_rolebindings)                                                                                           \
+	X(rbac_roles)                                                                                                  \
+	X(resource_deviceclasses)                                                                                      \
+	X(resource_resourceclaims)                                                                                     \
+	X(resource_resourceclaimtemplates)                                                                             \
+	X(resource_resourceslices)                                                                                     \
+	X(scheduling_priorityclasses)                                                                                  \
+	X(storage_csidrivers)                                                                                          \
+	X(storage_csinodes)                                                                                            \
+	X(storage_storageclasses)                                                                                      \
+	X(storage_volumeattachments)                                                                                   \
+	X(storage_volumeattributesclasses)
+/* clang-format on */
 
 #define X(name) extern const struct strategy strategy_##name;
 STRATEGIES(X)
