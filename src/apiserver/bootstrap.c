@@ -157,6 +157,36 @@ static int ensure_endpoints(struct apiserver *server, struct error *err)
 	return ensure(server, STR("discovery.k8s.io"), STR("v1"), STR("endpointslices"), &slice, err);
 }
 
+/*
+ * What clients look for to find the cluster's DNS.  Nodes answer at the address themselves, so proxies are told to
+ * leave it alone and it has no endpoints.
+ */
+static int ensure_dns_service(struct apiserver *server, struct error *err)
+{
+	static const struct str_pair labels[] = {
+		{STR_INIT("k8s-app"), STR_INIT("kube-dns")},
+		{STR_INIT("kubernetes.io/name"), STR_INIT("CoreDNS")},
+		{STR_INIT("service.kubernetes.io/service-proxy-name"), STR_INIT("none")}};
+	const struct core_v1_service_port ports[] = {
+		{.name = STR("dns"), .protocol = STR("UDP"), .port = 53, .target_port = {.number = 53}},
+		{.name = STR("dns-tcp"), .protocol = STR("TCP"), .port = 53, .target_port = {.number = 53}},
+	};
+	struct core_v1_service object = {
+		.metadata = {.name = STR("kube-dns"), .namespace = STR("kube-system"), .labels = {labels, 3}},
+		.spec = {.type = STR("ClusterIP"), .session_affinity = STR("None"), .ports = {ports, 2}},
+	};
+	char text[IP_TEXT_SIZE];
+	struct str address;
+
+	if (!ip_prefix_contains(&server->config.service_range, &server->config.cluster_dns))
+		return 0;
+	ip_format(&server->config.cluster_dns, text);
+	address = str_from(text);
+	object.spec.cluster_ip = address;
+	object.spec.cluster_ips = (struct str_slice){&address, 1};
+	return ensure(server, STR_EMPTY, STR("v1"), STR("services"), &object, err);
+}
+
 /* From here on the policy, which is in the store by now, says who may do what. */
 static int start_rbac(struct apiserver *server, struct error *err)
 {
@@ -170,7 +200,7 @@ int apiserver_bootstrap(struct apiserver *server, struct error *err)
 {
 	int (*const parts[])(struct apiserver * server, struct error * err) = {
 		ensure_namespaces, ensure_priority_classes, ensure_service_cidr, ensure_service,
-		ensure_endpoints,  policy_reconcile,	    start_rbac,
+		ensure_endpoints,  ensure_dns_service,	    policy_reconcile,	 start_rbac,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

@@ -32,6 +32,7 @@ struct apiserver_config {
 	struct str advertise_address; /* of the kubernetes Service's endpoints */
 	uint16_t secure_port;
 	struct ip_prefix service_range; /* 10.96.0.0/16 */
+	struct ip_address cluster_dns;	/* at which nodes answer; outside the range, or IP_NONE: no Service is made */
 	uint16_t node_port_min, node_port_max;
 	struct service_token_issuer token_issuer; /* without a key there are no tokens of service accounts */
 	bool anonymous;				  /* allow system:anonymous */

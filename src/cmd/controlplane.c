@@ -128,6 +128,7 @@ static int make_apiserver(struct controlplane *plane, struct error *err)
 	struct apiserver_config config = {
 		.secure_port = plane->config->secure_port,
 		.service_range = plane->config->service_range,
+		.cluster_dns = plane->config->cluster_dns,
 		.node_port_min = 30000,
 		.node_port_max = 32767,
 		.token_issuer = {.name = STR(TOKEN_ISSUER), .key = plane->keys->token_key},

@@ -20,6 +20,7 @@ struct controlplane_config {
 	struct str cluster_cidr;	    /* of pods */
 	struct flag_list certificate_names; /* more names of the serving certificate */
 	bool memory_store;
+	struct ip_address cluster_dns; /* IP_NONE: there is none */
 	int64_t node_monitor_period_ns, node_monitor_grace_period_ns;
 	int64_t default_not_ready_toleration_s, default_unreachable_toleration_s;
 	/* Under a supervisor: where kubeconfigs and "ready" go instead (handover.h), and whose node; else -1. */

@@ -161,6 +161,7 @@ static int run_supervised(struct controlplane_config *controlplane, const struct
 	};
 
 	controlplane->node_name = node->node_name;
+	controlplane->cluster_dns = node->cluster_dns;
 	return supervisor_run(&config, err);
 }
 

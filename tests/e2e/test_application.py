@@ -288,6 +288,8 @@ def test_names_are_resolved_and_called_from_pods_of_both_hosts(cluster, kubectl,
     for name in ('back-end', 'back-end.shop', 'back-end.shop.svc', 'back-end.shop.svc.cluster.local'):
         said = ask(cluster, number, 'nslookup -type=a %s; wget -q -O - http://%s/' % ('back-end.shop.svc.cluster.local', name))
         assert 'Address: ' + address in said and re.search(r'^back v1 back-end-', said, re.M), said
+    said = ask(cluster, number, 'nslookup -type=a kube-dns.kube-system.svc.cluster.local')
+    assert said.count('10.96.0.10') >= 2, said
     said = ask(cluster, number, 'wget -q -O - http://front-end/')
     assert re.match(r'front v2 front-end-\S+\nback v1 back-end-', said), said
 
