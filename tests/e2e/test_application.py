@@ -294,7 +294,32 @@ def test_names_are_resolved_and_called_from_pods_of_both_hosts(cluster, kubectl,
     assert re.match(r'front v2 front-end-\S+\nback v1 back-end-', said), said
 
 
-def test_a_killed_container_comes_back(cluster):
+@pytest.mark.parametrize('role', ['front', 'back'])
+def test_logs_are_read_and_followed(kubectl, test_id, role):
+    deployment = 'deployment/%s-end' % role
+    assert kubectl('-n', 'shop', 'logs', deployment).out == role + ' serves hello\n'
+    assert kubectl('-n', 'shop', 'logs', deployment, '--tail=0').out == ''
+    assert kubectl('-n', 'shop', 'logs', '-l', 'app=%s-end' % role, '--prefix').out.endswith('web] %s serves hello\n' % role)
+    with kubectl.start('-n', 'shop', 'logs', '-f', deployment, folder=test_id.folder('follow')) as follow:
+        kubectl('-n', 'shop', 'exec', deployment, '--', 'sh', '-c', 'echo more > /proc/1/fd/1')
+        def seen():
+            with open(follow.output, encoding='utf-8') as f:
+                return f.read().endswith('hello\nmore\n')
+        wait.until(seen, 'the log follows')
+
+
+@pytest.mark.parametrize('role', ['front', 'back'])
+def test_exec_runs_a_command_in_a_container(kubectl, role):
+    run = lambda *args, **kwargs: kubectl('-n', 'shop', 'exec', *args, **kwargs)
+    assert run('deployment/%s-end' % role, '--', 'sh', '-c', 'echo $ROLE $GREETING').out == role + ' hello\n'
+    assert run('-i', 'deployment/%s-end' % role, '--', 'tr', 'a-z', 'A-Z', stdin='typed\n').out == 'TYPED\n'
+    failed = run('deployment/%s-end' % role, '--', 'sh', '-c', 'echo bad >&2; exit 7', check=False)
+    assert failed.status == 7 and failed.err.startswith('bad\n'), failed
+    called = run('deployment/%s-end' % role, '--', 'wget', '-q', '-O', '-', 'http://back-end.shop/').out
+    assert called.startswith('back v1 '), called
+
+
+def test_a_killed_container_comes_back(cluster, kubectl):
     before = {p['metadata']['name']: p['status']['containerStatuses'][0] for p in cluster.pods()}
     for pid in cluster.containers():
         os.kill(pid, signal.SIGKILL)
@@ -305,6 +330,7 @@ def test_a_killed_container_comes_back(cluster):
     after = wait.until(back, 'every container runs again', 40)
     for status in after.values():
         assert status['lastState']['terminated']['exitCode'] == 137
+    assert kubectl('-n', 'shop', 'logs', 'deployment/front-end', '--previous').out == 'front serves hello\nmore\n'
     wait.until(lambda: re.match(r'front v2 \S+\nback v1 ', cluster.page()), 'the page comes again', 20)
 
 
