@@ -61,6 +61,7 @@ struct exec_session {
 	bool input_closed; /* the client says no more */
 	bool input_paused;
 	bool exited;
+	uint16_t width, height; /* of the terminal; 0: not told yet */
 };
 
 static void set_state(struct exec_session *session, enum exec_state next)
@@ -234,14 +235,20 @@ static void take_input(struct exec_session *session, struct str bytes)
 	}
 }
 
-static void resize(struct exec_session *session, struct str json, struct arena *arena)
+/* The first size comes before the terminal is there. */
+static void apply_size(struct exec_session *session)
 {
 	struct error err = {0};
-	uint16_t width, height;
 
 	/* A size that cannot be set is no reason to end a session. */
-	if (session->state == EXEC_RUNNING && channel_parse_size(json, arena, &width, &height))
-		(void)session->stream->ops->resize(session->stream, width, height, &err);
+	if (session->state == EXEC_RUNNING && session->width)
+		(void)session->stream->ops->resize(session->stream, session->width, session->height, &err);
+}
+
+static void take_size(struct exec_session *session, struct str json, struct arena *arena)
+{
+	if (channel_parse_size(json, arena, &session->width, &session->height))
+		apply_size(session);
 }
 
 static void on_message(struct websocket *socket UNUSED, void *data, enum websocket_type type UNUSED, struct str bytes)
@@ -255,7 +262,7 @@ static void on_message(struct websocket *socket UNUSED, void *data, enum websock
 	if (channel == CHANNEL_STDIN) {
 		take_input(session, bytes);
 	} else if (channel == CHANNEL_RESIZE && session->wanted.tty) {
-		resize(session, bytes, &arena);
+		take_size(session, bytes, &arena);
 	} else if (channel == CHANNEL_CLOSE && session->protocol->close && bytes.len &&
 		   (unsigned char)bytes.data[0] == CHANNEL_STDIN) {
 		session->input_closed = true;
@@ -320,6 +327,7 @@ static void on_started(struct loop_call *call)
 	}
 	session->input_watch = watch(session, stream->stdin_fd, 0, on_input_room, session);
 	session->wait_watch = watch(session, stream->wait_fd, LOOP_READ, on_ended, session);
+	apply_size(session);
 	write_input(session);
 }
 
