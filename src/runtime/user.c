@@ -73,22 +73,36 @@ static bool is_member(struct str members, struct str name)
 	return false;
 }
 
+static int compare_groups(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
 static void collect_groups(struct str file, struct str name, struct runtime_ints given, struct user *user,
 			   struct arena *arena)
 {
 	VEC_OF(int64_t) groups = {0};
+	size_t kept = 0;
 	struct str line;
 
+	vec_push(arena, &groups, user->gid);
 	SLICE_FOREACH (group, given)
 		vec_push(arena, &groups, *group);
 	while (file.len && name.len) {
 		struct line group;
 
 		str_cut(file, '\n', &line, &file);
-		if (parse_line(line, &group) && group.id != user->gid && is_member(group.members, name))
+		if (parse_line(line, &group) && is_member(group.members, name))
 			vec_push(arena, &groups, group.id);
 	}
-	user->groups = (struct runtime_ints){groups.items, groups.len};
+	qsort(groups.items, groups.len, sizeof(*groups.items), compare_groups);
+	for (size_t i = 0; i < groups.len; i++) {
+		if (i == 0 || groups.items[i] != groups.items[kept - 1])
+			groups.items[kept++] = groups.items[i];
+	}
+	user->groups = (struct runtime_ints){groups.items, kept};
 }
 
 int user_resolve(int root, const struct runtime_security_context *security, struct str image_user, struct arena *arena,

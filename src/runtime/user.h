@@ -9,7 +9,7 @@
 
 struct user {
 	int64_t uid, gid;
-	struct runtime_ints groups; /* supplementary */
+	struct runtime_ints groups; /* supplementary, in order, each once; the primary one is among them */
 };
 
 /*

@@ -113,6 +113,29 @@ static void test_caps(void **state UNUSED)
 	}
 }
 
+static bool has_group(const struct user *user, int64_t gid)
+{
+	SLICE_FOREACH (group, user->groups) {
+		if (*group == gid)
+			return true;
+	}
+	return false;
+}
+
+/* The image's groups, the primary one and the given ones come in order, each once. */
+static void check_group_order(int root)
+{
+	static const int64_t want[] = {7, 50, 1001, 6000};
+	int64_t given[] = {6000, 50, 7, 1001, 6000};
+	struct runtime_security_context security = {.supplemental_groups = {given, ARRAY_LEN(given)}};
+	struct error err = {0};
+	struct user user;
+
+	assert_int_equal(user_resolve(root, &security, STR("guest"), &arena, &user, &err), 0);
+	assert_int_equal(user.groups.len, ARRAY_LEN(want));
+	assert_memory_equal(user.groups.items, want, sizeof(want));
+}
+
 static void test_users(void **state UNUSED)
 {
 	static const struct {
@@ -161,10 +184,12 @@ static void test_users(void **state UNUSED)
 			continue;
 		assert_int_equal(user.uid, cases[i].uid);
 		assert_int_equal(user.gid, cases[i].gid);
-		assert_int_equal(user.groups.len, cases[i].group >= 0);
-		if (user.groups.len)
-			assert_int_equal(user.groups.items[0], cases[i].group);
+		assert_int_equal(user.groups.len, 1 + (cases[i].group >= 0));
+		assert_true(has_group(&user, cases[i].gid));
+		if (cases[i].group >= 0)
+			assert_true(has_group(&user, cases[i].group));
 	}
+	check_group_order(root);
 	assert_int_equal(path_remove_tree(AT_FDCWD, folder), 0);
 }
 
