@@ -62,6 +62,17 @@ static void drop_partial(struct stream *stream)
 	stream->partial_len = 0;
 }
 
+/* The end of a line: its newline, and a carriage return before it, which a terminal puts there, are not logged. */
+static void end_line(struct stream *stream, const char *data, size_t len)
+{
+	if (len && data[len - 1] == '\r')
+		len--;
+	else if (!len && stream->partial_len && stream->partial[stream->partial_len - 1] == '\r')
+		stream->partial_len--;
+	put_line(stream, true, stream->partial ? stream->partial : "", stream->partial_len, data, len);
+	drop_partial(stream);
+}
+
 static void log_bytes(struct stream *stream, const char *data, size_t len)
 {
 	while (len) {
@@ -83,8 +94,7 @@ static void log_bytes(struct stream *stream, const char *data, size_t len)
 			stream->partial_len += len;
 			break;
 		}
-		put_line(stream, true, stream->partial ? stream->partial : "", stream->partial_len, data, part);
-		drop_partial(stream);
+		end_line(stream, data, part);
 		data += part + 1;
 		len -= part + 1;
 	}
