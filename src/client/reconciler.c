@@ -269,6 +269,12 @@ static void on_job_done(struct loop_call *call)
 	bool dirty = work->state == WORK_RUNNING_DIRTY;
 
 	reconciler->running--;
+	if (reconciler->closing) {
+		/* The informers are gone already: whether its writes show can no longer be asked, nor does it matter.
+		 */
+		job_free(job);
+		return;
+	}
 	if (job->result.failed && !job->result.conflict)
 		log_warn("reconcile failed", "controller=%s key=" STR_FMT " error=\"%s\"", reconciler->config.ops->name,
 			 STR_ARG(work->key), job->result.err.message);
