@@ -281,9 +281,8 @@ def load(cluster, image):
             raise Failed('host %d did not import %s: %s' % (number, image, done.stderr.strip()))
 
 
-def demo_image():
-    """What the demo's containers run: a web server, and the page of the front end."""
-    path = os.path.join(STATE, 'demo.tar')
+def demo_image(path):
+    """What the demo's containers run, as an archive: a web server, and the page of the front end."""
     files = {}
     for source in glob.glob(os.path.join(ROOT, 'demo', 'www', '**'), recursive=True):
         if os.path.isfile(source):
@@ -329,7 +328,7 @@ def up():
     cluster.save()
     cluster.make_network()
     start_servers(cluster)
-    load(cluster, demo_image())
+    load(cluster, demo_image(os.path.join(STATE, 'demo.tar')))
     url = deploy_demo(cluster)
     say('to use it:')
     say('export KUBECONFIG=%s' % cluster.kubeconfig)
