@@ -4,6 +4,7 @@
 #include "apiserver/encode.h"
 #include "apiserver/paths.h"
 #include "apiserver/server.h"
+#include "logic/version.h"
 
 enum step_result path_version(struct request *request)
 {
@@ -12,12 +13,14 @@ enum step_result path_version(struct request *request)
 
 	if (uname(&machine) == 0 && strcmp(machine.machine, "aarch64") == 0)
 		arch = "arm64";
-	buf_printf(&request->response.body,
-		   "{\"major\":\"1\",\"minor\":\"36\",\"emulationMajor\":\"1\",\"emulationMinor\":\"36\","
-		   "\"minCompatibilityMajor\":\"1\",\"minCompatibilityMinor\":\"35\",\"gitVersion\":\"v1.36.0+"
-		   "wherry-" WHERRY_VERSION "\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
-		   "\"1970-01-01T00:00:00Z\",\"goVersion\":\"\",\"compiler\":\"cc\",\"platform\":\"linux/%s\"}",
-		   arch);
+	buf_printf(
+		&request->response.body,
+		"{\"major\":\"" KUBERNETES_MAJOR "\",\"minor\":\"" KUBERNETES_MINOR
+		"\",\"emulationMajor\":\"" KUBERNETES_MAJOR "\",\"emulationMinor\":\"" KUBERNETES_MINOR "\","
+		"\"minCompatibilityMajor\":\"1\",\"minCompatibilityMinor\":\"35\",\"gitVersion\":\"" KUBERNETES_VERSION
+		"+wherry-" WHERRY_VERSION "\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
+		"\"1970-01-01T00:00:00Z\",\"goVersion\":\"\",\"compiler\":\"cc\",\"platform\":\"linux/%s\"}",
+		arch);
 	request->accepted = (struct answer_form){.negotiated = true, .pretty = true};
 	return respond_json_body(request, 200);
 }
