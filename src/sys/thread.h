@@ -68,7 +68,7 @@ void cond_broadcast(struct cond *cond);
 /*
  * A pool of workers: jobs that may block.  A thread is made when a job comes and none is idle, up to @max; jobs beyond
  * that wait in order.  An idle thread ends after WORKER_IDLE_EXIT_SECONDS.  Who submits bounds how many jobs there
- * are (seats of flow control, workers of a reconciler); worker_pool_try_submit() is for those who have no bound.
+ * are (the workers of a reconciler, say); worker_pool_try_submit() is for those who have no bound.
  */
 struct worker_pool;
 
