@@ -141,7 +141,10 @@ static int take_list(struct builtin *b, struct sandbox *sandbox, struct error *e
 			container->record.process.pid = (pid_t)wire_int(value);
 		else if (tag == SHIM_TAG_START_TIME)
 			container->record.process.start_time = (uint64_t)wire_int(value);
+		else if (tag == SHIM_TAG_TIME && container->record.started_at == 0)
+			container->record.started_at = wire_int(value);
 		else if (tag == SHIM_TAG_CODE && container->record.process.pid) {
+			/* A shim of an earlier release does not say when. */
 			if (container->record.started_at == 0)
 				container->record.started_at = clock_wall_ns();
 			container->record.state = RUNTIME_CONTAINER_RUNNING;

@@ -281,6 +281,8 @@ static int ask_shim_to_start(struct builtin *b, struct container *container, str
 	MUTEX_GUARD(&b->lock);
 	container->record.process.pid = (pid_t)wire_get_int(&call->reply, SHIM_TAG_PID, 0);
 	container->record.process.start_time = (uint64_t)wire_get_int(&call->reply, SHIM_TAG_START_TIME, 0);
+	/* The shim's word for both ends, so that the start is never after the end. */
+	container->record.started_at = wire_get_int(&call->reply, SHIM_TAG_TIME, clock_wall_ns());
 	return 0;
 }
 
@@ -292,7 +294,6 @@ static int mark_started(struct builtin *b, struct container *container, struct e
 
 	mutex_lock(&b->lock);
 	container->record.state = RUNTIME_CONTAINER_RUNNING;
-	container->record.started_at = clock_wall_ns();
 	r = container_save(container, err);
 	ended = container->exit_known;
 	mutex_unlock(&b->lock);

@@ -63,7 +63,7 @@ def test_host_ports(test_id, two_hosts, nodes):
 
 def test_restart_adopts(test_id, two_hosts, nodes):
     with Pod(test_id, nodes[0], 'a') as a, Pod(test_id, nodes[0], 'b') as b:
-        b.close()                                  # its namespace went away behind our back, and the link with it
+        b.vanish(two_hosts[1])
         nodes[0].kill()
         with Driver(two_hosts[1]) as driver:
             open_node(driver, test_id, 1)

@@ -93,6 +93,15 @@ class Pod:
         self.processes = []
         proc.run(['ip', 'netns', 'del', self.netns], check=False)
 
+    def vanish(self, host):
+        """The namespace goes away behind the engine's back, and with it the link to its host."""
+        def links():
+            return len(host.run('ip', '-o', 'link', 'show', 'type', 'veth').out.splitlines())
+        before = links()
+        self.close()
+        # Its name goes at once; the kernel takes the links down some time after.
+        wait.until(lambda: links() < before, 'the link of %s is gone' % self.name, seconds=30)
+
 
 def serve(place, name, *ports):
     """An echo server in a pod or on a host; it says its name and who asks."""

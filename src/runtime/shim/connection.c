@@ -34,11 +34,12 @@ void connection_error(struct connection *connection, const struct error *err)
 	send_message(connection, NULL, 0);
 }
 
-void connection_started(struct connection *connection, struct process_id process, int master)
+void connection_started(struct connection *connection, struct process_id process, int64_t time, int master)
 {
 	wire_begin(&shim.message, SHIM_STARTED);
 	wire_put_int(&shim.message, SHIM_TAG_PID, process.pid);
 	wire_put_int(&shim.message, SHIM_TAG_START_TIME, (int64_t)process.start_time);
+	wire_put_int(&shim.message, SHIM_TAG_TIME, time);
 	send_message(connection, &master, master >= 0);
 }
 
@@ -86,6 +87,7 @@ static int do_list(struct connection *connection, struct wire_message *message U
 		wire_put_str(&shim.message, SHIM_TAG_CONTAINER, str_from(container->id));
 		wire_put_int(&shim.message, SHIM_TAG_PID, container->process.pid);
 		wire_put_int(&shim.message, SHIM_TAG_START_TIME, (int64_t)container->process.start_time);
+		wire_put_int(&shim.message, SHIM_TAG_TIME, container->started_at);
 		wire_put_int(&shim.message, SHIM_TAG_CODE, container->exited ? container->code : -1);
 	}
 	send_message(connection, NULL, 0);

@@ -73,6 +73,7 @@ int container_reopen_log(struct container *container)
 void container_started(struct container *container, struct process_id process)
 {
 	container->process = process;
+	container->started_at = clock_wall_ns();
 }
 
 /* The group's file has a line "oom_kill N". */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "runtime/shim/shim.h"
 #include "sys/path.h"
@@ -83,7 +84,7 @@ static void container_job_done(struct job *job, struct process_id process)
 	}
 	container_started(container, process);
 	if (job->connection)
-		connection_started(job->connection, process, -1);
+		connection_started(job->connection, process, container->started_at, -1);
 }
 
 static void exec_job_done(struct job *job, struct process_id process)
@@ -95,7 +96,7 @@ static void exec_job_done(struct job *job, struct process_id process)
 	list_append(&shim.execs, &exec->link);
 	if (job->connection) {
 		job->connection->exec = exec;
-		connection_started(job->connection, process, job->master);
+		connection_started(job->connection, process, clock_wall_ns(), job->master);
 	}
 }
 

@@ -63,7 +63,8 @@ struct container {
 	struct process_id process; /* pid 0: not started */
 	bool exited;
 	int code;
-	int64_t finished_at;
+	/* ns since 1970, both read by this process: whoever compares them finds them in order. */
+	int64_t started_at, finished_at;
 	bool oom;
 };
 
@@ -139,7 +140,8 @@ void stream_finish(struct stream *stream);
 /* connection.c */
 void connection_accept(struct source *listener, uint32_t events);
 void connection_error(struct connection *connection, const struct error *err);
-void connection_started(struct connection *connection, struct process_id process, int master);
+/* @time: of the start, ns since 1970. */
+void connection_started(struct connection *connection, struct process_id process, int64_t time, int master);
 void connection_send_exit(struct connection *connection, struct str container, int code, int64_t time, bool oom);
 
 /* A wait status as an exit code. */

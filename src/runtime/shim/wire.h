@@ -26,12 +26,12 @@
 enum shim_type {
 	SHIM_OK = 1,
 	SHIM_ERROR = 2,	  /* TEXT */
-	SHIM_STARTED = 3, /* PID, START_TIME; the terminal's master with it */
+	SHIM_STARTED = 3, /* PID, START_TIME, TIME; the terminal's master with it */
 	SHIM_EXITED = 4,  /* CONTAINER, CODE, TIME, OOM */
 
 	SHIM_HELLO = 16,     /* -> OK: PID, START_TIME, VERSION */
 	SHIM_SUBSCRIBE = 17, /* -> OK, then EXITED for every container that ends or has ended */
-	SHIM_LIST = 18,	     /* -> OK: CONTAINER, PID, START_TIME, CODE (-1: runs) again and again */
+	SHIM_LIST = 18,	     /* -> OK: CONTAINER, PID, START_TIME, TIME, CODE (-1: runs) again and again */
 	SHIM_START = 19,  /* CONTAINER, ARGV..., PID_FILE, EXIT_DIR, LOG, CONSOLE, OOM_FILE, STDIN, STDIN_ONCE, TTY ->
 			     STARTED */
 	SHIM_EXEC = 20,	  /* CONTAINER, ARGV..., PID_FILE, CONSOLE, TTY, HAS_*, with descriptors -> STARTED, EXITED */
@@ -49,7 +49,7 @@ enum shim_tag {
 	SHIM_TAG_PID = 3,
 	SHIM_TAG_START_TIME = 4,
 	SHIM_TAG_CODE = 5, /* exit code; 128 + signal */
-	SHIM_TAG_TIME = 6, /* ns since 1970 */
+	SHIM_TAG_TIME = 6, /* ns since 1970, of the start or of the end */
 	SHIM_TAG_OOM = 7,
 	SHIM_TAG_ARGV = 8,
 	SHIM_TAG_PID_FILE = 9,
