@@ -29,6 +29,7 @@
 #define LIMIT_HANDLER_THREADS	  600	  /* requests that may block at the same time; upstream's 400 + 200 in flight */
 #define LIMIT_METRICS_PER_FAMILY  2000	  /* sets of label values; more share one called "other" */
 #define LIMIT_QUEUE		  1000000 /* keys in a work queue */
+#define LIMIT_OBJECT_KEYS	  100000  /* values one object is indexed under, keys one event concerns */
 #define LIMIT_CLIENT_CALL_SECONDS 60	  /* one call of a component to the API */
 #define LIMIT_RECORDED_EVENTS	  1000	  /* events waiting to be written */
 #define LIMIT_EXEC_OUTPUT	  (16 * MIB) /* each stream of a synchronous exec; containerd's maxExecSyncSize */

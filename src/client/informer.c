@@ -8,6 +8,7 @@
 #include "client/informer.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "client/reconnect.h"
@@ -95,6 +96,13 @@ static struct str own_str(void *memory, struct str s)
 	return (struct str){copy, s.len};
 }
 
+static struct str key_of(struct str namespace, struct str name, struct arena *arena)
+{
+	if (str_empty(namespace))
+		return name;
+	return arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(namespace), STR_ARG(name));
+}
+
 /* --- Cache and indexes --------------------------------------------------------------------------------------- */
 
 static void entry_unindex(struct informer *informer, struct entry *entry)
@@ -131,13 +139,13 @@ static void entry_index(struct informer *informer, struct entry *entry)
 	struct arena cleanup_arena arena = {0};
 
 	for (size_t i = 0; i < informer->indexes_len; i++) {
-		struct str values[INFORMER_INDEX_VALUES];
-		size_t len = informer->indexes[i].values(entry->object, &arena, values);
+		struct informer_keys values = {.arena = &arena};
 
-		for (size_t j = 0; j < len; j++) {
+		informer->indexes[i].values(entry->object, &values);
+		SLICE_FOREACH (value, values.found) {
 			struct posting *posting = XNEW(struct posting);
 
-			posting->bucket = bucket_of(&informer->indexes[i], values[j]);
+			posting->bucket = bucket_of(&informer->indexes[i], *value);
 			posting->entry = entry;
 			posting->index = (int)i;
 			posting->next = entry->postings;
@@ -443,9 +451,7 @@ struct object *informer_get_named(const struct informer *informer, struct str na
 {
 	struct arena cleanup_arena arena = {0};
 
-	if (str_empty(namespace))
-		return informer_get(informer, name);
-	return informer_get(informer, arena_printf(&arena, STR_FMT "/" STR_FMT, STR_ARG(namespace), STR_ARG(name)));
+	return informer_get(informer, key_of(namespace, name, &arena));
 }
 
 bool informer_next(const struct informer *informer, struct informer_cursor *cursor)
@@ -479,13 +485,26 @@ bool informer_next_indexed(const struct informer *informer, int index, struct st
 	return true;
 }
 
+void informer_keys_add(struct informer_keys *keys, struct str key)
+{
+	if (keys->found.len < LIMIT_OBJECT_KEYS) {
+		vec_push(keys->arena, &keys->found, key);
+		return;
+	}
+	if (!keys->full)
+		log_error("an object has too many keys, the rest is dropped", "limit=%d last=" STR_FMT,
+			  LIMIT_OBJECT_KEYS, STR_ARG(key));
+	keys->full = true;
+}
+
+void informer_keys_add_named(struct informer_keys *keys, struct str namespace, struct str name)
+{
+	informer_keys_add(keys, key_of(namespace, name, keys->arena));
+}
+
 struct str object_key(const struct object *object, struct arena *arena)
 {
-	const struct meta_v1_object_meta *meta = object->meta;
-
-	if (str_empty(meta->namespace))
-		return meta->name;
-	return arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(meta->namespace), STR_ARG(meta->name));
+	return key_of(object->meta->namespace, object->meta->name, arena);
 }
 
 void object_key_split(struct str key, struct str *ret_namespace, struct str *ret_name)

@@ -22,6 +22,7 @@
 #ifndef WHERRY_CLIENT_INFORMER_H
 #define WHERRY_CLIENT_INFORMER_H
 
+#include "base/arena.h"
 #include "base/list.h"
 #include "client/transport.h"
 
@@ -47,11 +48,20 @@ struct informer_handler {
 };
 
 /*
- * The values under which an object is found: fills @values, which has room for INFORMER_INDEX_VALUES, and returns how
- * many. They may point into the object or into @arena; they are copied.
+ * Keys that a function names for an object, as many as it likes up to LIMIT_OBJECT_KEYS; what is beyond that is dropped
+ * and said in the log. They may point into the object or into @arena; whoever asked for them copies.
  */
-#define INFORMER_INDEX_VALUES 16
-typedef size_t informer_index_fn(const struct object *object, struct arena *arena, struct str *values);
+struct informer_keys {
+	struct arena *arena;
+	VEC_OF(struct str) found;
+	bool full;
+};
+void informer_keys_add(struct informer_keys *keys, struct str key);
+/* The same for "namespace/name". */
+void informer_keys_add_named(struct informer_keys *keys, struct str namespace, struct str name);
+
+/* Adds the values under which @object is found. */
+typedef void informer_index_fn(const struct object *object, struct informer_keys *values);
 
 struct informer *informer_new(const struct informer_config *config);
 /* Ends the watch and drops the cache; NULL is fine.  Loop thread, not from a handler.  Returns NULL. */

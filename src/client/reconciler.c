@@ -355,15 +355,14 @@ static void turn_soon(struct reconciler *reconciler)
 
 static void queue_keys(struct input *input, const struct object *object, struct arena *arena)
 {
-	struct str keys[INFORMER_INDEX_VALUES] = {0};
-	size_t len = 1;
+	struct informer_keys keys = {.arena = arena};
 
 	if (input->map)
-		len = input->map(input->reconciler->config.cookie, object, arena, keys);
+		input->map(input->reconciler->config.cookie, object, &keys);
 	else
-		keys[0] = object_key(object, arena);
-	for (size_t i = 0; i < len; i++)
-		reconciler_queue(input->reconciler, keys[i]);
+		informer_keys_add(&keys, object_key(object, arena));
+	SLICE_FOREACH (key, keys.found)
+		reconciler_queue(input->reconciler, *key);
 }
 
 static void on_changed(struct informer_handler *handler, struct object *old, struct object *new_)

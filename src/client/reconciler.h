@@ -108,9 +108,9 @@ struct reconciler *reconciler_free(struct reconciler *reconciler);
 void reconciler_add_input(struct reconciler *reconciler, struct informer *informer);
 /*
  * The same, and queues the keys that @map names for each change of the informer's objects (old and new state each, if
- * there).  @map fills at most INFORMER_INDEX_VALUES keys and returns how many; NULL: the object's own key.
+ * there).  @map NULL: the object's own key.
  */
-typedef size_t reconciler_map_fn(void *cookie, const struct object *object, struct arena *arena, struct str *keys);
+typedef void reconciler_map_fn(void *cookie, const struct object *object, struct informer_keys *keys);
 void reconciler_add_source(struct reconciler *reconciler, struct informer *informer, reconciler_map_fn *map);
 
 void reconciler_queue(struct reconciler *reconciler, struct str key);

@@ -154,27 +154,26 @@ static void plan_deployment(void *cookie UNUSED, const void *data, int64_t now, 
 	deployment_plan_status(&rollout);
 }
 
-static size_t map_set(void *cookie UNUSED, const struct object *set, struct arena *arena, struct str *keys)
+static void map_set(void *cookie UNUSED, const struct object *set, struct informer_keys *keys)
 {
 	const struct meta_v1_owner_reference *owner = owner_controller(set->meta);
 
-	if (!owner || !str_eq(owner->kind, STR("Deployment")))
-		return 0;
-	keys[0] = arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(set->meta->namespace), STR_ARG(owner->name));
-	return 1;
+	if (owner && str_eq(owner->kind, STR("Deployment")))
+		informer_keys_add_named(keys, set->meta->namespace, owner->name);
 }
 
 /* A pod's deployment is its set's owner; only a pod that is gone can matter. */
-static size_t map_pod(void *cookie, const struct object *pod, struct arena *arena, struct str *keys)
+static void map_pod(void *cookie, const struct object *pod, struct informer_keys *keys)
 {
 	struct deployment *controller = cookie;
 	const struct meta_v1_owner_reference *owner = owner_controller(pod->meta);
 	struct object *set;
 
 	if (!owner || !str_eq(owner->kind, STR("ReplicaSet")) || pod_is_active(OBJECT_AS(core_v1_pod, pod)))
-		return 0;
+		return;
 	set = informer_get_named(controller->replicaset_informer, pod->meta->namespace, owner->name);
-	return set ? map_set(cookie, set, arena, keys) : 0;
+	if (set)
+		map_set(cookie, set, keys);
 }
 
 static void *start(struct controller_context *context)

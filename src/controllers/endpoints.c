@@ -171,11 +171,11 @@ static void plan_endpoints(void *cookie UNUSED, const void *data, int64_t now UN
 	change->on_failure = (struct change_event){"FailedToCreateEndpoint", "Failed to create endpoint: %s"};
 }
 
-static size_t map_pod(void *cookie, const struct object *pod, struct arena *arena, struct str *keys)
+static void map_pod(void *cookie, const struct object *pod, struct informer_keys *keys)
 {
 	struct endpoints *controller = cookie;
 
-	return service_pods_keys(controller->service_informer, controller->services_by_namespace, pod, arena, keys);
+	service_pods_keys(controller->service_informer, controller->services_by_namespace, pod, keys);
 }
 
 static void *start(struct controller_context *context)

@@ -52,15 +52,13 @@ struct planning {
 	VEC_OF(struct group) groups;
 };
 
-static size_t index_by_service(const struct object *slice, struct arena *arena, struct str *values)
+static void index_by_service(const struct object *slice, struct informer_keys *values)
 {
 	const struct str *name = str_map_get(&slice->meta->labels, STR(LABEL_SERVICE));
 	const struct str *manager = str_map_get(&slice->meta->labels, STR(LABEL_MANAGED_BY));
 
-	if (!name || !manager || !str_eq(*manager, STR(MANAGER)))
-		return 0;
-	values[0] = arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(slice->meta->namespace), STR_ARG(*name));
-	return 1;
+	if (name && manager && str_eq(*manager, STR(MANAGER)))
+		informer_keys_add_named(values, slice->meta->namespace, *name);
 }
 
 static void *gather(void *cookie, struct str key, struct arena *arena)
@@ -309,16 +307,16 @@ static void plan_slices(void *cookie UNUSED, const void *data, int64_t now UNUSE
 
 /* --- Joining ---------------------------------------------------------------------------------------------------- */
 
-static size_t map_pod(void *cookie, const struct object *pod, struct arena *arena, struct str *keys)
+static void map_pod(void *cookie, const struct object *pod, struct informer_keys *keys)
 {
 	struct endpointslices *controller = cookie;
 
-	return service_pods_keys(controller->service_informer, controller->services_by_namespace, pod, arena, keys);
+	service_pods_keys(controller->service_informer, controller->services_by_namespace, pod, keys);
 }
 
-static size_t map_slice(void *cookie UNUSED, const struct object *slice, struct arena *arena, struct str *keys)
+static void map_slice(void *cookie UNUSED, const struct object *slice, struct informer_keys *keys)
 {
-	return index_by_service(slice, arena, keys);
+	index_by_service(slice, keys);
 }
 
 static void *start(struct controller_context *context)

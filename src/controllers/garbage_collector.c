@@ -24,14 +24,10 @@ struct garbage_collector {
 	size_t len;
 };
 
-static size_t index_owners(const struct object *object, struct arena *arena UNUSED, struct str *values)
+static void index_owners(const struct object *object, struct informer_keys *values)
 {
-	size_t len = 0;
-
 	SLICE_FOREACH (owner, object->meta->owner_references)
-		if (len < INFORMER_INDEX_VALUES)
-			values[len++] = owner->uid;
-	return len;
+		informer_keys_add(values, owner->uid);
 }
 
 static void queue(struct watched *watched, const struct object *object)

@@ -35,10 +35,12 @@ struct inputs {
 	int64_t silent_ns; /* since the last sign of life */
 };
 
-static size_t index_by_node(const struct object *pod, struct arena *arena UNUSED, struct str *values)
+static void index_by_node(const struct object *pod, struct informer_keys *values)
 {
-	values[0] = OBJECT_AS(core_v1_pod, pod)->spec.node_name;
-	return values[0].len ? 1 : 0;
+	const struct core_v1_pod *typed = OBJECT_AS(core_v1_pod, pod);
+
+	if (typed->spec.node_name.len)
+		informer_keys_add(values, typed->spec.node_name);
 }
 
 static struct heartbeat *heartbeat_of(struct node_lifecycle *controller, struct str name, int64_t now)
@@ -220,12 +222,10 @@ static void plan_node(void *cookie UNUSED, const void *data, int64_t now, struct
 		plan_taints(plan, inputs, node, now);
 }
 
-static size_t map_lease(void *cookie UNUSED, const struct object *lease, struct arena *arena UNUSED, struct str *keys)
+static void map_lease(void *cookie UNUSED, const struct object *lease, struct informer_keys *keys)
 {
-	if (!str_eq(lease->meta->namespace, STR("kube-node-lease")))
-		return 0;
-	keys[0] = lease->meta->name;
-	return 1;
+	if (str_eq(lease->meta->namespace, STR("kube-node-lease")))
+		informer_keys_add(keys, lease->meta->name);
 }
 
 static void *start(struct controller_context *context)

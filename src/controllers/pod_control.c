@@ -10,12 +10,11 @@ static struct str orphan_value(struct str namespace, struct arena *arena)
 	return arena_printf(arena, "orphans of " STR_FMT, STR_ARG(namespace));
 }
 
-size_t pod_control_index_owner(const struct object *pod, struct arena *arena, struct str *values)
+void pod_control_index_owner(const struct object *pod, struct informer_keys *values)
 {
 	const struct meta_v1_owner_reference *owner = owner_controller(pod->meta);
 
-	values[0] = owner ? owner->uid : orphan_value(pod->meta->namespace, arena);
-	return 1;
+	informer_keys_add(values, owner ? owner->uid : orphan_value(pod->meta->namespace, values->arena));
 }
 
 struct object_slice pod_control_candidates(struct arena *arena, const struct informer *pods, int index,
@@ -188,21 +187,18 @@ static bool selects(const struct meta_v1_label_selector *labels, const struct ob
 	return selector_matches(&selector, &pod->meta->labels);
 }
 
-size_t pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
-			      pod_control_selector_fn *selector_of, struct arena *arena, struct str *keys)
+void pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
+			    pod_control_selector_fn *selector_of, struct informer_keys *keys)
 {
 	const struct meta_v1_owner_reference *owner = owner_controller(pod->meta);
-	size_t len = 0;
 
 	if (owner) {
-		if (!str_eq(owner->kind, kind))
-			return 0;
-		keys[0] = arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(pod->meta->namespace), STR_ARG(owner->name));
-		return 1;
+		if (str_eq(owner->kind, kind))
+			informer_keys_add_named(keys, pod->meta->namespace, owner->name);
+		return;
 	}
 	INFORMER_FOREACH(it, owners)
-	if (len < INFORMER_INDEX_VALUES && str_eq(it->object->meta->namespace, pod->meta->namespace) &&
-	    selects(selector_of(it->object), pod, arena))
-		keys[len++] = object_key(it->object, arena);
-	return len;
+	if (str_eq(it->object->meta->namespace, pod->meta->namespace) &&
+	    selects(selector_of(it->object), pod, keys->arena))
+		informer_keys_add(keys, object_key(it->object, keys->arena));
 }

@@ -12,7 +12,7 @@
 #include "types/gen/core_v1.h"
 
 /* Index of pods: by the owner's UID, orphans by their namespace. */
-size_t pod_control_index_owner(const struct object *pod, struct arena *arena, struct str *values);
+void pod_control_index_owner(const struct object *pod, struct informer_keys *values);
 /* Pods that are or may become @owner's: its own and the orphans of its namespace; held in @arena. */
 struct object_slice pod_control_candidates(struct arena *arena, const struct informer *pods, int index,
 					   const struct meta_v1_object_meta *owner);
@@ -33,7 +33,7 @@ void pod_control_rank_for_deletion(struct object_slice pods);
  * @owners in its namespace whose selector it matches.
  */
 typedef const struct meta_v1_label_selector *pod_control_selector_fn(const struct object *owner);
-size_t pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
-			      pod_control_selector_fn *selector_of, struct arena *arena, struct str *keys);
+void pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
+			    pod_control_selector_fn *selector_of, struct informer_keys *keys);
 
 #endif

@@ -142,12 +142,11 @@ static const struct meta_v1_label_selector *selector_of(const struct object *set
 }
 
 /* A pod's key is its controller's; an orphan is everybody's whose selector it matches. */
-static size_t map_pod(void *cookie, const struct object *pod, struct arena *arena, struct str *keys)
+static void map_pod(void *cookie, const struct object *pod, struct informer_keys *keys)
 {
 	struct replicaset *controller = cookie;
 
-	return pod_control_owner_keys(pod, STR("ReplicaSet"), controller->replicaset_informer, selector_of, arena,
-				      keys);
+	pod_control_owner_keys(pod, STR("ReplicaSet"), controller->replicaset_informer, selector_of, keys);
 }
 
 static void *start(struct controller_context *context)

@@ -66,13 +66,10 @@ static void plan_configmap(void *cookie UNUSED, const void *data, int64_t now UN
 	plan_create(plan, inputs->controller->configmaps, next)->tolerate_existing = true;
 }
 
-static size_t map_configmap(void *cookie UNUSED, const struct object *configmap, struct arena *arena UNUSED,
-			    struct str *keys)
+static void map_configmap(void *cookie UNUSED, const struct object *configmap, struct informer_keys *keys)
 {
-	if (!str_eq(configmap->meta->name, STR(NAME)))
-		return 0;
-	keys[0] = configmap->meta->namespace;
-	return 1;
+	if (str_eq(configmap->meta->name, STR(NAME)))
+		informer_keys_add(keys, configmap->meta->namespace);
 }
 
 static void *start(struct controller_context *context)

@@ -4,10 +4,9 @@
 #include "logic/service.h"
 #include "types/selector.h"
 
-size_t service_pods_index_namespace(const struct object *object, struct arena *arena UNUSED, struct str *values)
+void service_pods_index_namespace(const struct object *object, struct informer_keys *values)
 {
-	values[0] = object->meta->namespace;
-	return 1;
+	informer_keys_add(values, object->meta->namespace);
 }
 
 static int by_name(const void *a, const void *b)
@@ -30,21 +29,17 @@ struct object_slice service_pods_gather(struct arena *arena, const struct inform
 	return (struct object_slice){found.items, found.len};
 }
 
-size_t service_pods_keys(const struct informer *services, int by_namespace, const struct object *pod,
-			 struct arena *arena, struct str *keys)
+void service_pods_keys(const struct informer *services, int by_namespace, const struct object *pod,
+		       struct informer_keys *keys)
 {
-	size_t len = 0;
-
 	INFORMER_FOREACH_INDEXED(it, services, by_namespace, pod->meta->namespace)
 	{
 		const struct core_v1_service *service = OBJECT_AS(core_v1_service, it->object);
-		struct selector selector = selector_from_map(&service->spec.selector, arena);
+		struct selector selector = selector_from_map(&service->spec.selector, keys->arena);
 
-		if (len < INFORMER_INDEX_VALUES && service_selects(service) &&
-		    selector_matches(&selector, &pod->meta->labels))
-			keys[len++] = object_key(it->object, arena);
+		if (service_selects(service) && selector_matches(&selector, &pod->meta->labels))
+			informer_keys_add(keys, object_key(it->object, keys->arena));
 	}
-	return len;
 }
 
 struct core_v1_object_reference *service_pods_reference(const struct object *pod, struct arena *arena)

@@ -9,13 +9,13 @@
 #define HEADLESS_LABEL	       "service.kubernetes.io/headless"
 
 /* Index of namespaced objects: by namespace. */
-size_t service_pods_index_namespace(const struct object *object, struct arena *arena, struct str *values);
+void service_pods_index_namespace(const struct object *object, struct informer_keys *values);
 /* The pods @service selects that count, held in @arena, sorted by name. */
 struct object_slice service_pods_gather(struct arena *arena, const struct informer *pods, int by_namespace,
 					const struct core_v1_service *service);
 /* Keys of the services that select @pod. */
-size_t service_pods_keys(const struct informer *services, int by_namespace, const struct object *pod,
-			 struct arena *arena, struct str *keys);
+void service_pods_keys(const struct informer *services, int by_namespace, const struct object *pod,
+		       struct informer_keys *keys);
 /* The reference an endpoint has to its pod. */
 struct core_v1_object_reference *service_pods_reference(const struct object *pod, struct arena *arena);
 /* The name under which a pod's hostname is served; empty: none. */

@@ -47,13 +47,10 @@ static void plan_account(void *cookie UNUSED, const void *data, int64_t now UNUS
 	plan_create(plan, inputs->controller->accounts, account)->tolerate_existing = true;
 }
 
-static size_t map_account(void *cookie UNUSED, const struct object *account, struct arena *arena UNUSED,
-			  struct str *keys)
+static void map_account(void *cookie UNUSED, const struct object *account, struct informer_keys *keys)
 {
-	if (!str_eq(account->meta->name, STR("default")))
-		return 0;
-	keys[0] = account->meta->namespace;
-	return 1;
+	if (str_eq(account->meta->name, STR("default")))
+		informer_keys_add(keys, account->meta->namespace);
 }
 
 static void *start(struct controller_context *context)

@@ -19,10 +19,12 @@ struct inputs {
 	struct object *pod, *node;
 };
 
-static size_t index_by_node(const struct object *pod, struct arena *arena UNUSED, struct str *values)
+static void index_by_node(const struct object *pod, struct informer_keys *values)
 {
-	values[0] = OBJECT_AS(core_v1_pod, pod)->spec.node_name;
-	return values[0].len ? 1 : 0;
+	const struct core_v1_pod *typed = OBJECT_AS(core_v1_pod, pod);
+
+	if (typed->spec.node_name.len)
+		informer_keys_add(values, typed->spec.node_name);
 }
 
 static void *gather(void *cookie, struct str key, struct arena *arena)
@@ -106,14 +108,13 @@ static void queue_pods(struct taint_eviction *controller, const struct object *n
 	reconciler_queue(controller->reconciler, object_key(it->object, &arena));
 }
 
-static size_t map_node(void *cookie, const struct object *node, struct arena *arena UNUSED, struct str *keys UNUSED)
+static void map_node(void *cookie, const struct object *node, struct informer_keys *keys UNUSED)
 {
 	SLICE_FOREACH (taint, OBJECT_AS(core_v1_node, node)->spec.taints)
 		if (str_eq(taint->effect, STR("NoExecute"))) {
 			queue_pods(cookie, node);
 			break;
 		}
-	return 0;
 }
 
 static void *start(struct controller_context *context)

@@ -192,14 +192,12 @@ static void slices_synced(struct informer_handler *handler)
 	begin(CONTAINER_OF(handler, struct dns_source, slices_handler));
 }
 
-static size_t service_of_slice(const struct object *object, struct arena *arena, struct str *values)
+static void service_of_slice(const struct object *object, struct informer_keys *values)
 {
 	const struct str *name = service_label(object);
 
-	if (!name)
-		return 0;
-	values[0] = arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(object->meta->namespace), STR_ARG(*name));
-	return 1;
+	if (name)
+		informer_keys_add_named(values, object->meta->namespace, *name);
 }
 
 struct dns_source *dns_source_new(const struct dns_source_config *config)

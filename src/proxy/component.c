@@ -15,6 +15,7 @@
 #include "proxy/source.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
+#include "types/selector.h"
 
 #define RETRY_MIN_NS (1 * NS_PER_SEC)
 #define RETRY_MAX_NS (30 * NS_PER_SEC)
@@ -210,18 +211,12 @@ static void slices_synced(struct informer_handler *handler)
 }
 
 /* A slice is found by the service its label names, as "namespace/name". */
-static size_t service_of_slice(const struct object *object, struct arena *arena, struct str *values)
+static void service_of_slice(const struct object *object, struct informer_keys *values)
 {
-	const struct meta_v1_object_meta *meta = object->meta;
+	const struct str *name = str_map_get(&object->meta->labels, STR(PROXY_SLICE_SERVICE));
 
-	for (size_t i = 0; i < meta->labels.len; i++) {
-		if (!str_eq(meta->labels.items[i].key, STR(PROXY_SLICE_SERVICE)))
-			continue;
-		values[0] = arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(meta->namespace),
-					 STR_ARG(meta->labels.items[i].value));
-		return 1;
-	}
-	return 0;
+	if (name)
+		informer_keys_add_named(values, object->meta->namespace, *name);
 }
 
 static void make_informers(struct proxy_component *c, struct transport *transport)

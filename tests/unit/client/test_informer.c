@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "client/client.h"
 #include "client/informer.h"
 #include "fake_transport.h"
@@ -26,17 +27,25 @@ static void on_changed(struct informer_handler *handler, struct object *old, str
 				      STR_ARG(object->meta->name));
 }
 
-static size_t index_by_data(const struct object *object, struct arena *arena UNUSED, struct str *values)
+/* One value for each letter of the object's data. */
+static void index_by_letter(const struct object *object, struct informer_keys *values)
 {
-	values[0] = OBJECT_AS(core_v1_config_map, object)->data.items[0].value;
-	return 1;
+	struct str data = OBJECT_AS(core_v1_config_map, object)->data.items[0].value;
+
+	for (size_t i = 0; i < data.len; i++)
+		informer_keys_add(values, str_sub(data, i, 1));
+}
+
+static void index_by_data(const struct object *object, struct informer_keys *values)
+{
+	informer_keys_add(values, OBJECT_AS(core_v1_config_map, object)->data.items[0].value);
 }
 
 struct fixture {
 	struct loop *loop;
 	struct fake_transport fake;
 	struct informer *informer;
-	int by_data;
+	int by_data, by_letter;
 	struct seen seen;
 };
 
@@ -47,6 +56,7 @@ static void setup(struct fixture *f)
 	f->informer = informer_new(&(struct informer_config){
 		.loop = f->loop, .transport = &f->fake.transport, .resource = client_resource("", "v1", "configmaps")});
 	f->by_data = informer_add_index(f->informer, index_by_data);
+	f->by_letter = informer_add_index(f->informer, index_by_letter);
 	informer_add_handler(f->informer, &f->seen.handler);
 	informer_start(f->informer);
 }
@@ -96,11 +106,11 @@ static void begin(struct fixture *f)
 	assert_int_equal(informer_revision(f->informer), 10);
 }
 
-static size_t count_indexed(struct fixture *f, const char *value)
+static size_t count_indexed(struct fixture *f, int index, const char *value)
 {
 	size_t n = 0;
 
-	INFORMER_FOREACH_INDEXED(it, f->informer, f->by_data, str_from(value))
+	INFORMER_FOREACH_INDEXED(it, f->informer, index, str_from(value))
 	n += it->object != NULL;
 	return n;
 }
@@ -111,16 +121,45 @@ static void test_changes_and_indexes(void **state UNUSED)
 
 	setup(&f);
 	begin(&f);
-	assert_int_equal(count_indexed(&f, "x"), 2);
+	assert_int_equal(count_indexed(&f, f.by_data, "x"), 2);
 	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "y", 11), 11, false);
 	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "b", "x", 12), 12, false);
 	assert_seen(&f, "~a -b ");
-	assert_int_equal(count_indexed(&f, "x"), 0);
-	assert_int_equal(count_indexed(&f, "y"), 1);
+	assert_int_equal(count_indexed(&f, f.by_data, "x"), 0);
+	assert_int_equal(count_indexed(&f, f.by_data, "y"), 1);
 	assert_int_equal(informer_revision(f.informer), 12);
 	assert_non_null(informer_get_named(f.informer, STR("ns"), STR("a")));
 	assert_null(informer_get(f.informer, STR("ns/b")));
 	teardown(&f);
+}
+
+static void test_one_object_under_many_values(void **state UNUSED)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	struct fixture f;
+
+	setup(&f);
+	begin(&f);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", letters, 11), 11, false);
+	settle(&f);
+	for (size_t i = 0; i < sizeof(letters) - 1; i++)
+		assert_int_equal(count_indexed(&f, f.by_letter, (char[]){letters[i], '\0'}), letters[i] == 'x' ? 2 : 1);
+	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "a", letters, 12), 12, false);
+	settle(&f);
+	for (size_t i = 0; i < sizeof(letters) - 1; i++)
+		assert_int_equal(count_indexed(&f, f.by_letter, (char[]){letters[i], '\0'}), letters[i] == 'x');
+	teardown(&f);
+}
+
+static void test_keys_have_a_ceiling(void **state UNUSED)
+{
+	struct arena cleanup_arena arena = {0};
+	struct informer_keys keys = {.arena = &arena};
+
+	for (size_t i = 0; i < LIMIT_OBJECT_KEYS + 3; i++)
+		informer_keys_add(&keys, STR("k"));
+	assert_int_equal(keys.found.len, LIMIT_OBJECT_KEYS);
+	assert_true(keys.full);
 }
 
 static void test_resumes(void **state UNUSED)
@@ -172,6 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_and_indexes),
+		cmocka_unit_test(test_one_object_under_many_values),
+		cmocka_unit_test(test_keys_have_a_ceiling),
 		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_expired_tells_only_differences),
 		cmocka_unit_test(test_late_deliveries_are_dropped),
