@@ -240,7 +240,6 @@ static void http1_readable(struct client_conn *conn)
 			return;
 		}
 	}
-	conn_read_later(conn->conn);
 }
 
 /* --- writing --- */

@@ -136,8 +136,6 @@ static void http2_readable(struct client_conn *conn)
 			lose(conn, nghttp2_strerror((int)n));
 			return;
 		}
-		if (i == READS_PER_TURN - 1)
-			conn_read_later(conn->conn);
 	}
 	if (n == 0) {
 		lose(conn, "the server closed the connection");

@@ -61,7 +61,8 @@ struct conn {
 	enum state state;
 	unsigned later;
 	unsigned short entered;
-	bool server, paused, blocked, dead, shutdown_wanted, shutdown_done, ssl_failed, peer_read, ssl_wants_write;
+	bool server, paused, blocked, dead, shutdown_wanted, shutdown_done, ssl_failed, peer_read, ssl_wants_write,
+		ssl_wants_read;
 };
 
 /* What ends a connection nobody owns any more: its deadline, or the loop's own end. */
@@ -417,10 +418,20 @@ static void flush(struct conn *conn)
 
 /* --- events --- */
 
+/* Bytes on this side of the socket that have not been read: the kernel does not tell of them. */
+static bool holds_bytes(const struct conn *conn)
+{
+	/* What is left in the session when it has asked for more is a record's beginning. */
+	return conn->unread || (conn->ssl && !conn->ssl_wants_read && SSL_has_pending(conn->ssl));
+}
+
 static void call_readable(struct conn *conn)
 {
-	if (!conn->paused && conn->ops && conn->ops->readable)
-		conn->ops->readable(conn, conn->owner);
+	if (conn->paused || !conn->ops || !conn->ops->readable)
+		return;
+	conn->ops->readable(conn, conn->owner);
+	if (!conn->dead && holds_bytes(conn))
+		do_later(conn, LATER_READ);
 }
 
 static void run_later(struct loop_defer *defer)
@@ -561,6 +572,8 @@ void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner)
 {
 	conn->ops = ops;
 	conn->owner = owner;
+	/* What the one before has left. */
+	do_later(conn, LATER_READ);
 }
 
 /* A connection nobody owns any more: it reads what comes and forgets it until the peer ends or all is sent. */
@@ -648,6 +661,7 @@ static ssize_t read_tls(struct conn *conn, void *buffer, size_t size)
 	ERR_clear_error();
 	errno = 0;
 	r = SSL_read_ex(conn->ssl, buffer, size, &got);
+	conn->ssl_wants_read = r != 1;
 	if (r == 1)
 		return (ssize_t)got;
 	error = SSL_get_error(conn->ssl, r);
@@ -699,11 +713,6 @@ void conn_unread(struct conn *conn, struct str bytes)
 	conn->unread = joined;
 	conn->unread_len = bytes.len + rest;
 	conn->unread_at = 0;
-	do_later(conn, LATER_READ);
-}
-
-void conn_read_later(struct conn *conn)
-{
 	do_later(conn, LATER_READ);
 }
 

@@ -4,10 +4,10 @@
  * HTTP, WebSocket and the relay stand on this.  A connection has one owner at a time (ops and owner pointer), who may
  * change: an upgrade hands the connection of an HTTP request to whoever speaks the next protocol.  Loop thread only.
  *
- * Reading is pulled: when readable() is called, conn_read() until it says -ERR_AGAIN, or leave the rest and call
- * conn_read_later().  Writing is queued and goes out at the end of the loop's turn, so that many small writes are one
- * system call; conn_pending() says how much the peer has not taken, drained() that it took all.  Callbacks may call
- * anything here, conn_free() too.
+ * Reading is pulled: readable() is called, once in a turn at most, as long as there is something to conn_read(), be it
+ *in the socket or in TLS; an owner may leave the rest to let others in, and pauses if it wants no more.  Writing is
+ *queued and goes out at the end of the loop's turn, so that many small writes are one system call; conn_pending() says
+ *how much the peer has not taken, drained() that it took all.  Callbacks may call anything here, conn_free() too.
  *
  *	conn_queue(conn, STR("hello\n"));
  *	if (conn_pending(conn) > LIMIT_RELAY_BUFFER)
@@ -55,14 +55,13 @@ int conn_new(const struct conn_config *config, struct conn **ret, struct error *
 struct conn *conn_free(struct conn *conn);
 /* Frees it as soon as the queue is sent, the peer is gone or @timeout has passed; the owner hears no more of it. */
 void conn_free_drained(struct conn *conn, int64_t timeout);
+/* The new owner's readable() is called for what was not read. */
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner);
 
 /* Bytes read (> 0), 0 at the end, -ERR_AGAIN or -ERR_CLOSED. */
 ssize_t conn_read(struct conn *conn, void *buffer, size_t size) MUST_CHECK;
 /* Puts bytes back in front of what will be read (after an upgrade, say) and calls readable() soon. */
 void conn_unread(struct conn *conn, struct str bytes);
-/* Calls readable() again in the next turn: for an owner that stopped early to let others in. */
-void conn_read_later(struct conn *conn);
 /* Stops and resumes readable(). */
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);

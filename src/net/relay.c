@@ -78,7 +78,6 @@ static void on_readable(struct conn *conn, void *owner)
 		side->bytes += (uint64_t)n;
 		conn_queue(side->other->conn, (struct str){buffer, (size_t)n});
 	}
-	conn_read_later(conn);
 }
 
 static void on_drained(struct conn *conn UNUSED, void *owner)
@@ -112,7 +111,6 @@ struct relay *relay_new(struct conn *a, struct conn *b, void (*ended)(void *data
 		*side = (struct side){.relay = relay, .other = &relay->sides[1 - i], .conn = conns[i]};
 		conn_set_owner(side->conn, &ops, side);
 		conn_resume(side->conn);
-		conn_read_later(side->conn);
 	}
 	return relay;
 }

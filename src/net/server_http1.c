@@ -298,8 +298,6 @@ static void http1_readable(struct server_conn *conn)
 		}
 		if (!feed(conn, (struct str){buffer, (size_t)n}))
 			break;
-		if (i == READS_PER_TURN - 1)
-			conn_read_later(conn->conn);
 	}
 }
 
@@ -466,7 +464,6 @@ struct conn *http1_take_conn(struct exchange *exchange, struct http_headers head
 	http1->exchange = NULL;
 	http1->taken = true;
 	conn_resume(socket);
-	conn_read_later(socket);
 	conn->conn = NULL;
 	exchange_enter(exchange, EXCHANGE_ANSWERING);
 	exchange_done(exchange);

@@ -183,8 +183,6 @@ static void http2_readable(struct server_conn *conn)
 		conn->http2->receiving = false;
 		if (n < 0)
 			break;
-		if (i == READS_PER_TURN - 1)
-			conn_read_later(conn->conn);
 	}
 	if (n == 0 || (n < 0 && n != -ERR_AGAIN)) {
 		/* The end, or no HTTP/2: a GOAWAY that nghttp2 has made still goes out. */

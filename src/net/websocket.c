@@ -290,7 +290,6 @@ static struct websocket *make(struct conn *conn, bool client, struct str protoco
 	loop_timer_start(&socket->timer, HTTP_WEBSOCKET_PING, HTTP_WEBSOCKET_PING);
 	conn_set_owner(conn, &socket_ops, socket);
 	conn_resume(conn);
-	conn_read_later(conn);
 	return socket;
 }
 

@@ -1,0 +1,117 @@
+"""A client that says exactly the bytes it is told, over TLS: what goes into which record and which write is the test's to say."""
+import socket
+import ssl
+
+from lib import wait
+
+
+class Wire:
+    """A connection to an API server with an administrator's certificate (or none), HTTP/1.1 unless told."""
+
+    def __init__(self, api, protocol='http/1.1', seconds=20):
+        api.tls.set_alpn_protocols([protocol])
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = api.tls.wrap_bio(self.incoming, self.outgoing, server_hostname=api.url.hostname)
+        self.socket = socket.create_connection((api.url.hostname, api.url.port), timeout=seconds * wait.SLOW)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b''
+        while True:
+            try:
+                self.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self.send()
+                self._fill()
+        self.send()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def _fill(self):
+        data = self.socket.recv(65536)
+        if data:
+            self.incoming.write(data)
+        else:
+            self.incoming.write_eof()
+
+    def add(self, data):
+        """One record, or as many as it needs, which waits for send()."""
+        self.tls.write(data)
+
+    def send(self, data=b''):
+        """Everything added, and @data, in one write; the server may have closed, what it said before is what counts."""
+        if data:
+            self.add(data)
+        try:
+            self.socket.sendall(self.outgoing.read())
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def end(self):
+        """Says that no more comes."""
+        try:
+            self.tls.unwrap()
+        except ssl.SSLError:
+            pass
+        self.send()
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def read(self):
+        """Some bytes; none at the end."""
+        while True:
+            try:
+                return self.tls.read(65536)
+            except ssl.SSLWantReadError:
+                try:
+                    self._fill()
+                except ConnectionResetError:
+                    return b''
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b''
+
+    def exactly(self, size):
+        """@size bytes, or None when the end comes before them."""
+        while len(self.buffer) < size:
+            data = self.read()
+            if not data:
+                return None
+            self.buffer += data
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def line(self):
+        while b'\r\n' not in self.buffer:
+            data = self.read()
+            if not data:
+                return None
+            self.buffer += data
+        line, self.buffer = self.buffer.split(b'\r\n', 1)
+        return line
+
+    def answer(self):
+        """Status, headers (names in lower case) and body of the next answer of HTTP/1.1; None at the end."""
+        line = self.line()
+        if line is None:
+            return None
+        status, headers = int(line.split()[1]), {}
+        while True:
+            line = self.line()
+            if not line:
+                break
+            name, value = line.decode('latin-1').split(':', 1)
+            headers[name.lower()] = value.strip()
+        if headers.get('transfer-encoding') != 'chunked':
+            return status, headers, self.exactly(int(headers.get('content-length', 0)))
+        body = b''
+        while True:
+            size = int(self.line(), 16)
+            body += self.exactly(size)
+            self.line()
+            if not size:
+                return status, headers, body
