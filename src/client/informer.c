@@ -37,7 +37,8 @@ struct entry {
 	struct str key; /* follows the struct */
 	struct object *object;
 	struct posting *postings;
-	uint64_t epoch; /* of the last initial state it was in */
+	struct list waits; /* for its deletion */
+	uint64_t epoch;	   /* of the last initial state it was in */
 };
 
 struct index {
@@ -69,6 +70,7 @@ struct informer {
 	struct map entries;
 	struct index *indexes;
 	size_t indexes_len;
+	struct heap waits; /* for a revision, the lowest first */
 	uint64_t revision;
 	uint64_t epoch;	 /* raised at each start from nothing */
 	bool in_initial; /* between such a start and its end mark */
@@ -155,6 +157,23 @@ static void entry_index(struct informer *informer, struct entry *entry)
 	}
 }
 
+/* Does @object, the present state or NULL, show the deletion of @uid? */
+static bool shows_deletion(const struct object *object, struct str uid)
+{
+	return !object || object->meta->deletion_timestamp || (!str_empty(uid) && !str_eq(object->meta->uid, uid));
+}
+
+/* Ends those of @waits that @object shows to be over. */
+static void end_deletion_waits(struct list *waits, const struct object *object)
+{
+	LIST_FOREACH_SAFE (struct informer_wait, wait, waits, link) {
+		if (!shows_deletion(object, wait->uid))
+			continue;
+		list_remove(&wait->link);
+		wait->shown(wait);
+	}
+}
+
 static void tell_changed(struct informer *informer, struct object *old, struct object *new_)
 {
 	LIST_FOREACH_SAFE (struct informer_handler, handler, &informer->handlers, link)
@@ -173,6 +192,7 @@ static void cache_put(struct informer *informer, struct str key, struct object *
 	} else {
 		entry = xmalloc(sizeof(*entry) + key.len + 1);
 		*entry = (struct entry){.key = own_str(entry + 1, key)};
+		list_init(&entry->waits);
 		map_set(&informer->entries, entry->key, entry);
 	}
 	entry->object = object;
@@ -180,6 +200,7 @@ static void cache_put(struct informer *informer, struct str key, struct object *
 	entry_index(informer, entry);
 	if (!old || old->revision != object->revision)
 		tell_changed(informer, old, object);
+	end_deletion_waits(&entry->waits, object);
 	object_unref(old);
 }
 
@@ -189,8 +210,9 @@ static void cache_remove(struct informer *informer, struct entry *entry, struct 
 
 	map_remove(&informer->entries, entry->key);
 	entry_unindex(informer, entry);
-	free(entry);
 	tell_changed(informer, last ? last : old, NULL);
+	end_deletion_waits(&entry->waits, NULL);
+	free(entry);
 	object_unref(old);
 }
 
@@ -232,9 +254,15 @@ static void advance(struct informer *informer, uint64_t revision)
 	if (revision <= informer->revision)
 		return;
 	informer->revision = revision;
-	LIST_FOREACH_SAFE (struct informer_handler, handler, &informer->handlers, link)
-		if (handler->advanced)
-			handler->advanced(handler, revision);
+	while (informer->waits.len) {
+		struct informer_wait *wait =
+			CONTAINER_OF(heap_peek(&informer->waits), struct informer_wait, by_revision);
+
+		if (wait->revision > revision)
+			return;
+		heap_pop(&informer->waits);
+		wait->shown(wait);
+	}
 }
 
 static void end_initial(struct informer *informer)
@@ -375,12 +403,19 @@ static void start_watch(struct informer *informer)
 
 /* --- Interface ----------------------------------------------------------------------------------------------- */
 
+static bool waits_before(const struct heap_node *a, const struct heap_node *b)
+{
+	return CONTAINER_OF(a, struct informer_wait, by_revision)->revision <
+	       CONTAINER_OF(b, struct informer_wait, by_revision)->revision;
+}
+
 struct informer *informer_new(const struct informer_config *config)
 {
 	struct informer *informer = XNEW(struct informer);
 
 	informer->config = *config;
 	list_init(&informer->handlers);
+	heap_init(&informer->waits, waits_before);
 	random_bytes(&informer->random, sizeof(informer->random));
 	reconnect_init(&informer->reconnect, RETRY_BASE_NS, RETRY_MAX_NS, RETRY_RESET_NS);
 	loop_timer_init(&informer->retry, config->loop, on_retry);
@@ -394,6 +429,7 @@ struct informer *informer_free(struct informer *informer)
 	drop_watch(informer);
 	loop_timer_stop(&informer->retry);
 	cache_release(informer);
+	heap_release(&informer->waits);
 	free(informer);
 	return NULL;
 }
@@ -428,6 +464,27 @@ bool informer_synced(const struct informer *informer)
 uint64_t informer_revision(const struct informer *informer)
 {
 	return informer->revision;
+}
+
+bool informer_wait_revision(struct informer *informer, struct informer_wait *wait, uint64_t revision)
+{
+	if (informer->revision >= revision)
+		return false;
+	wait->revision = revision;
+	wait->by_revision = (struct heap_node){0};
+	heap_push(&informer->waits, &wait->by_revision);
+	return true;
+}
+
+bool informer_wait_deletion(struct informer *informer, struct informer_wait *wait, struct str key, struct str uid)
+{
+	struct entry *entry = map_get(&informer->entries, key);
+
+	if (!entry || shows_deletion(entry->object, uid))
+		return false;
+	wait->uid = uid;
+	list_append(&entry->waits, &wait->link);
+	return true;
 }
 
 const struct resource *informer_resource(const struct informer *informer)

@@ -9,7 +9,7 @@
  * Consistency: once informer_synced(), the cache is a state the server really had, and every event moves it to a later
  *one. informer_revision() says how far: all writes to the resource up to that revision are in it.  A component that has
  *written at revision R does not plan from the cache again before that has reached R (read your writes;
- *client/reconciler.h).
+ *client/reconciler.h): it hangs a struct informer_wait on the informer, which calls back when it has come that far.
  *
  *	struct informer *pods = informer_new(&(struct informer_config){.loop = loop, .transport = t, .resource = r});
  *	int by_node = informer_add_index(pods, pod_node_name);
@@ -23,6 +23,7 @@
 #define WHERRY_CLIENT_INFORMER_H
 
 #include "base/arena.h"
+#include "base/heap.h"
 #include "base/list.h"
 #include "client/transport.h"
 
@@ -43,8 +44,21 @@ struct informer_handler {
 	void (*changed)(struct informer_handler *handler, struct object *old, struct object *new_);
 	/* The initial state is complete; may be NULL.  Called once. */
 	void (*synced)(struct informer_handler *handler);
-	/* informer_revision() moved; may be NULL. */
-	void (*advanced)(struct informer_handler *handler, uint64_t revision);
+};
+
+/*
+ * Something that the cache is to show.  It hangs where it will be found when that happens, by revision or on the object
+ * to be deleted, so that however many wait, an event looks at none but those it ends.  Embedded; the loop thread's.
+ */
+struct informer_wait {
+	/* Once, on the loop thread, after the handlers have been told; may free what the wait is in.  Set by the user.
+	 */
+	void (*shown)(struct informer_wait *wait);
+	/* The informer's. */
+	struct list link; /* of an object to be deleted */
+	struct heap_node by_revision;
+	uint64_t revision;
+	struct str uid; /* of that object; borrowed, the user keeps it */
 };
 
 /*
@@ -74,6 +88,13 @@ void informer_start(struct informer *informer);
 
 bool informer_synced(const struct informer *informer);
 uint64_t informer_revision(const struct informer *informer);
+/* Waits until the cache has all writes up to @revision; false: it has them, and `shown` will not run. */
+bool informer_wait_revision(struct informer *informer, struct informer_wait *wait, uint64_t revision);
+/*
+ * Waits until the object of @key and @uid (empty: any) is gone, or has a deletionTimestamp; false: so it is, and
+ * `shown` will not run.
+ */
+bool informer_wait_deletion(struct informer *informer, struct informer_wait *wait, struct str key, struct str uid);
 const struct resource *informer_resource(const struct informer *informer);
 size_t informer_len(const struct informer *informer);
 

@@ -54,8 +54,7 @@ struct work {
 	struct heap_node timer; /* in delayed, while a time is set */
 	int64_t due;
 	unsigned failures;
-	struct job *written;	/* the last job, while its writes are awaited */
-	struct list await_link; /* in awaiting, as long as written is set */
+	struct writes *writes; /* of the last job, while they are awaited */
 };
 
 struct input {
@@ -76,7 +75,6 @@ struct reconciler {
 	struct loop_timer timer;
 	struct loop_defer turn;
 	unsigned running;
-	struct list awaiting; /* works whose writes the informers do not show yet */
 	bool closing;
 };
 
@@ -109,7 +107,6 @@ static struct work *work_of(struct reconciler *reconciler, struct str key)
 	memcpy(copy, key.data, key.len);
 	work->key = (struct str){copy, key.len};
 	list_init(&work->link);
-	list_init(&work->await_link);
 	map_set(&reconciler->works, work->key, work);
 	return work;
 }
@@ -125,7 +122,7 @@ static void job_free(struct job *job)
 /* Forgets an idle key that nothing is known of. */
 static void work_forget(struct reconciler *reconciler, struct work *work)
 {
-	if (work->state != WORK_IDLE || work->timer.place || work->failures || work->written)
+	if (work->state != WORK_IDLE || work->timer.place || work->failures || work->writes)
 		return;
 	map_remove(&reconciler->works, work->key);
 	free(work);
@@ -143,13 +140,25 @@ static void arm_timer(struct reconciler *reconciler)
 		loop_timer_stop(&reconciler->timer);
 }
 
+static void make_ready(struct reconciler *reconciler, struct work *work)
+{
+	list_append(&reconciler->ready, &work->link);
+	turn_soon(reconciler);
+}
+
+/* A key whose last writes do not show yet is made ready by on_shown(). */
+static void set_queued(struct reconciler *reconciler, struct work *work)
+{
+	set_state(work, WORK_QUEUED);
+	if (!work->writes)
+		make_ready(reconciler, work);
+}
+
 static void queue_work(struct reconciler *reconciler, struct work *work)
 {
 	switch (work->state) {
 	case WORK_IDLE:
-		set_state(work, WORK_QUEUED);
-		list_append(&reconciler->ready, &work->link);
-		turn_soon(reconciler);
+		set_queued(reconciler, work);
 		break;
 	case WORK_RUNNING:
 		set_state(work, WORK_RUNNING_DIRTY);
@@ -197,37 +206,80 @@ static void on_timer(struct loop_timer *timer)
 
 /* --- Read your writes ---------------------------------------------------------------------------------------- */
 
-static bool input_shows(const struct informer *informer, const struct awaited *awaited)
-{
-	const struct object *object;
+/* What a key's last job wrote, for as long as some informer does not show it. */
+struct writes {
+	struct reconciler *reconciler;
+	struct work *work;
+	struct arena arena; /* holds the waits and what they name */
+	size_t left;	    /* waits that have not ended */
+};
 
-	if (awaited->revision)
-		return informer_revision(informer) >= awaited->revision;
-	object = informer_get(informer, awaited->key);
-	return !object || (!str_empty(awaited->uid) && !str_eq(object->meta->uid, awaited->uid)) ||
-	       object->meta->deletion_timestamp;
+struct write {
+	struct informer_wait wait;
+	struct writes *writes;
+};
+
+static void writes_free(struct writes *writes)
+{
+	if (!writes)
+		return;
+	arena_release(&writes->arena);
+	free(writes);
 }
 
-static bool all_shown(const struct reconciler *reconciler, const struct job *job)
+/* The last write shows: the key may be taken, or forgotten. */
+static void on_shown(struct informer_wait *wait)
 {
-	SLICE_FOREACH (awaited, job->result.awaited)
-		for (size_t i = 0; i < reconciler->inputs_len; i++)
-			if (informer_resource(reconciler->inputs[i]->informer) == awaited->resource &&
-			    !input_shows(reconciler->inputs[i]->informer, awaited))
-				return false;
-	return true;
+	struct writes *writes = CONTAINER_OF(wait, struct write, wait)->writes;
+	struct reconciler *reconciler = writes->reconciler;
+	struct work *work = writes->work;
+
+	if (--writes->left)
+		return;
+	work->writes = NULL;
+	writes_free(writes);
+	if (work->state == WORK_QUEUED)
+		make_ready(reconciler, work);
+	work_forget(reconciler, work);
 }
 
-/* Can @work be taken?  Drops the last job once its writes are seen. */
-static bool writes_seen(struct reconciler *reconciler, struct work *work)
+static struct write *new_write(struct writes *writes)
 {
-	if (!work->written)
-		return true;
-	if (!all_shown(reconciler, work->written))
-		return false;
-	job_free(TAKE_PTR(work->written));
-	list_remove(&work->await_link);
-	return true;
+	struct write *write = ARENA_NEW(&writes->arena, struct write);
+
+	*write = (struct write){.wait.shown = on_shown, .writes = writes};
+	return write;
+}
+
+/* Of many writes to a resource the last tells enough; a deletion has no revision and is waited for by itself. */
+static void wait_for_input(struct writes *writes, struct informer *informer, const struct apply_result *result)
+{
+	uint64_t revision = 0;
+
+	SLICE_FOREACH (awaited, result->awaited) {
+		if (awaited->resource != informer_resource(informer))
+			continue;
+		revision = MAX(revision, awaited->revision);
+		if (!awaited->revision)
+			writes->left += informer_wait_deletion(informer, &new_write(writes)->wait, awaited->key,
+							       arena_str(&writes->arena, awaited->uid));
+	}
+	if (revision)
+		writes->left += informer_wait_revision(informer, &new_write(writes)->wait, revision);
+}
+
+/* Hangs @work on the informers that do not show yet what its job wrote. */
+static void wait_for_writes(struct reconciler *reconciler, struct work *work, const struct apply_result *result)
+{
+	struct writes *writes = XNEW(struct writes);
+
+	writes->reconciler = reconciler;
+	writes->work = work;
+	for (size_t i = 0; i < reconciler->inputs_len; i++)
+		wait_for_input(writes, reconciler->inputs[i]->informer, result);
+	if (writes->left)
+		work->writes = TAKE_PTR(writes);
+	writes_free(writes);
 }
 
 /* --- Jobs ---------------------------------------------------------------------------------------------------- */
@@ -279,9 +331,9 @@ static void on_job_done(struct loop_call *call)
 		log_warn("reconcile failed", "controller=%s key=" STR_FMT " error=\"%s\"", reconciler->config.ops->name,
 			 STR_ARG(work->key), job->result.err.message);
 	work->failures = job->result.failed ? work->failures + 1 : 0;
+	wait_for_writes(reconciler, work, &job->result);
 	if (dirty || job->result.conflict) {
-		set_state(work, WORK_QUEUED);
-		list_append(&reconciler->ready, &work->link);
+		set_queued(reconciler, work);
 	} else {
 		set_state(work, WORK_IDLE);
 		if (job->result.failed)
@@ -289,13 +341,7 @@ static void on_job_done(struct loop_call *call)
 		else if (job->plan.requeue_after_ns)
 			reconciler_queue_after(reconciler, work->key, job->plan.requeue_after_ns);
 	}
-	if (job->result.awaited.len) {
-		work->written = job;
-		list_append(&reconciler->awaiting, &work->await_link);
-		(void)writes_seen(reconciler, work);
-	} else {
-		job_free(job);
-	}
+	job_free(job);
 	work_forget(reconciler, work);
 	turn_soon(reconciler);
 }
@@ -328,7 +374,7 @@ static bool inputs_synced(const struct reconciler *reconciler)
 	return true;
 }
 
-/* Takes what may be taken.  A key whose writes are not seen yet keeps its place. */
+/* Takes what may be taken. */
 static void on_turn(struct loop_defer *defer)
 {
 	struct reconciler *reconciler = CONTAINER_OF(defer, struct reconciler, turn);
@@ -338,8 +384,6 @@ static void on_turn(struct loop_defer *defer)
 	LIST_FOREACH_SAFE (struct work, work, &reconciler->ready, link) {
 		if (reconciler->running >= reconciler->config.ops->workers)
 			return;
-		if (!writes_seen(reconciler, work))
-			continue;
 		list_remove(&work->link);
 		start_job(reconciler, work);
 	}
@@ -374,8 +418,6 @@ static void on_changed(struct informer_handler *handler, struct object *old, str
 		queue_keys(input, old, &arena);
 	if (input->is_source && new_)
 		queue_keys(input, new_, &arena);
-	if (!list_empty(&input->reconciler->awaiting))
-		turn_soon(input->reconciler);
 }
 
 static void on_synced(struct informer_handler *handler)
@@ -383,29 +425,11 @@ static void on_synced(struct informer_handler *handler)
 	turn_soon(CONTAINER_OF(handler, struct input, handler)->reconciler);
 }
 
-/* Keys that are idle but wait for their writes to show are let go here, so that nothing is kept for a key at rest. */
-static void release_shown(struct reconciler *reconciler)
-{
-	LIST_FOREACH_SAFE (struct work, work, &reconciler->awaiting, await_link)
-		if (work->state == WORK_IDLE && writes_seen(reconciler, work))
-			work_forget(reconciler, work);
-}
-
-static void on_advanced(struct informer_handler *handler, uint64_t revision UNUSED)
-{
-	struct reconciler *reconciler = CONTAINER_OF(handler, struct input, handler)->reconciler;
-
-	if (list_empty(&reconciler->awaiting))
-		return;
-	release_shown(reconciler);
-	turn_soon(reconciler);
-}
-
 static void add_input(struct reconciler *reconciler, struct informer *informer, reconciler_map_fn *map, bool is_source)
 {
 	struct input *input = XNEW(struct input);
 
-	*input = (struct input){.handler = {.changed = on_changed, .synced = on_synced, .advanced = on_advanced},
+	*input = (struct input){.handler = {.changed = on_changed, .synced = on_synced},
 				.reconciler = reconciler,
 				.informer = informer,
 				.map = map,
@@ -434,7 +458,6 @@ struct reconciler *reconciler_new(const struct reconciler_config *config)
 
 	reconciler->config = *config;
 	list_init(&reconciler->ready);
-	list_init(&reconciler->awaiting);
 	heap_init(&reconciler->delayed, due_before);
 	loop_timer_init(&reconciler->timer, config->loop, on_timer);
 	loop_defer_init(&reconciler->turn, config->loop, on_turn);
@@ -459,7 +482,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
 	MAP_FOREACH (it, &reconciler->works) {
 		struct work *work = it->value;
 
-		job_free(work->written);
+		writes_free(work->writes);
 		free(work);
 	}
 	map_release(&reconciler->works);

@@ -195,6 +195,97 @@ static void test_expired_tells_only_differences(void **state UNUSED)
 	teardown(&f);
 }
 
+struct waiter {
+	struct informer_wait wait;
+	unsigned *order; /* of all */
+	unsigned shown;	 /* the place among those shown, from 1; 0: not yet */
+};
+
+static void on_shown(struct informer_wait *wait)
+{
+	struct waiter *waiter = CONTAINER_OF(wait, struct waiter, wait);
+
+	assert_int_equal(waiter->shown, 0);
+	waiter->shown = ++*waiter->order;
+}
+
+static void test_waits_for_revisions(void **state UNUSED)
+{
+	struct fixture f;
+	unsigned order = 0;
+	struct waiter waiters[] = {
+		{{.shown = on_shown}, &order, 0}, {{.shown = on_shown}, &order, 0}, {{.shown = on_shown}, &order, 0}};
+
+	setup(&f);
+	begin(&f);
+	assert_false(informer_wait_revision(f.informer, &waiters[0].wait, 10));
+	assert_true(informer_wait_revision(f.informer, &waiters[0].wait, 30));
+	assert_true(informer_wait_revision(f.informer, &waiters[1].wait, 12));
+	assert_true(informer_wait_revision(f.informer, &waiters[2].wait, 13));
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "y", 11), 11, false);
+	settle(&f);
+	assert_int_equal(order, 0);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "z", 14), 14, false);
+	settle(&f);
+	assert_int_equal(order, 2);
+	assert_int_equal(waiters[1].shown, 1);
+	assert_int_equal(waiters[2].shown, 2);
+	/* A state that starts anew counts when it is whole. */
+	fake_close(&f.fake, ERR_EXPIRED);
+	wait_for_watch(&f, 2);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "a", "q", 40), 40, false);
+	settle(&f);
+	assert_int_equal(order, 2);
+	fake_send(&f.fake, WATCH_BOOKMARK, NULL, 41, true);
+	settle(&f);
+	assert_int_equal(waiters[0].shown, 3);
+	teardown(&f);
+}
+
+/* A deletion shows when the object is gone, when it is on its way, and when another has taken its name. */
+static void test_waits_for_deletions(void **state UNUSED)
+{
+	struct fixture f;
+	unsigned order = 0;
+	struct waiter waiters[] = {
+		{{.shown = on_shown}, &order, 0}, {{.shown = on_shown}, &order, 0}, {{.shown = on_shown}, &order, 0}};
+	struct core_v1_config_map going = {.metadata = {.namespace = STR("ns"),
+							.name = STR("a"),
+							.uid = STR("a"),
+							.deletion_timestamp = &(struct timestamp){.is_set = true}}};
+	struct core_v1_config_map other = {
+		.metadata = {.namespace = STR("ns"), .name = STR("b"), .uid = STR("another")},
+		.data = {&(struct str_pair){STR("d"), STR("d")}, 1}};
+	struct object *object;
+
+	going.data = other.data;
+	setup(&f);
+	begin(&f);
+	assert_false(informer_wait_deletion(f.informer, &waiters[0].wait, STR("ns/c"), STR_EMPTY));
+	assert_false(informer_wait_deletion(f.informer, &waiters[0].wait, STR("ns/a"), STR("before")));
+	assert_true(informer_wait_deletion(f.informer, &waiters[0].wait, STR("ns/a"), STR("a")));
+	assert_true(informer_wait_deletion(f.informer, &waiters[1].wait, STR("ns/b"), STR("b")));
+	assert_true(informer_wait_deletion(f.informer, &waiters[2].wait, STR("ns/b"), STR_EMPTY));
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "y", 11), 11, false);
+	settle(&f);
+	assert_int_equal(order, 0);
+	object = object_publish(&schema_core_v1_config_map, &going);
+	object_set_revision(object, 12);
+	fake_send(&f.fake, WATCH_MODIFIED, object, 12, false);
+	settle(&f);
+	assert_int_equal(waiters[0].shown, 1);
+	object = object_publish(&schema_core_v1_config_map, &other);
+	object_set_revision(object, 13);
+	fake_send(&f.fake, WATCH_MODIFIED, object, 13, false);
+	settle(&f);
+	assert_int_equal(waiters[1].shown, 2);
+	assert_int_equal(waiters[2].shown, 0);
+	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "b", "x", 14), 14, false);
+	settle(&f);
+	assert_int_equal(waiters[2].shown, 3);
+	teardown(&f);
+}
+
 static void test_late_deliveries_are_dropped(void **state UNUSED)
 {
 	struct fixture f;
@@ -215,6 +306,8 @@ int main(void)
 		cmocka_unit_test(test_keys_have_a_ceiling),
 		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_expired_tells_only_differences),
+		cmocka_unit_test(test_waits_for_revisions),
+		cmocka_unit_test(test_waits_for_deletions),
 		cmocka_unit_test(test_late_deliveries_are_dropped),
 	};
 

@@ -10,7 +10,7 @@
 #include "sys/thread.h"
 #include "types/gen/core_v1.h"
 
-#define DEADLINE_NS (5 * NS_PER_SEC)
+#define DEADLINE_NS (30 * NS_PER_SEC)
 
 struct fixture {
 	struct loop *loop;
@@ -20,7 +20,7 @@ struct fixture {
 	struct reconciler *reconciler;
 	struct loop_timer poll;
 	int64_t deadline;
-	unsigned wanted;
+	unsigned wanted, wanted_plans;
 	atomic_uint plans, calls, failures; /* failures: how many calls are to fail */
 	uint64_t revision;		    /* what the next write answers */
 };
@@ -34,7 +34,7 @@ static void *gather(void *cookie UNUSED, struct str key, struct arena *arena)
 	return object ? reconciler_hold(arena, object) : NULL;
 }
 
-/* Writes "done" into every map that does not say so. */
+/* Writes "done" into every map that does not say so, and deletes those that ask for it. */
 static void plan_map(void *cookie UNUSED, const void *inputs, int64_t now UNUSED, struct plan *plan)
 {
 	const struct core_v1_config_map *map = OBJECT_AS(core_v1_config_map, (const struct object *)inputs);
@@ -43,6 +43,8 @@ static void plan_map(void *cookie UNUSED, const void *inputs, int64_t now UNUSED
 	if (!str_eq(map->data.items[0].value, STR("done")))
 		plan_patch(plan, client_resource("", "v1", "configmaps"), map->metadata.namespace, map->metadata.name,
 			   NULL, PATCH_TYPE_MERGE, STR("{\"data\":{\"data\":\"done\"}}"));
+	if (str_eq(map->data.items[0].value, STR("delete")))
+		plan_delete(plan, client_resource("", "v1", "configmaps"), &map->metadata);
 }
 
 static int answer(struct fake_transport *fake UNUSED, const struct api_request *request UNUSED,
@@ -93,6 +95,14 @@ static void on_poll(struct loop_timer *timer)
 		loop_stop(f->loop);
 }
 
+static void on_poll_plans(struct loop_timer *timer)
+{
+	struct fixture *f = CONTAINER_OF(timer, struct fixture, poll);
+
+	if (atomic_load(&f->plans) >= f->wanted_plans || clock_monotonic_ns() > f->deadline)
+		loop_stop(f->loop);
+}
+
 /* Turns the loop until so many calls were made and nothing is under way. */
 static void run_until_calls(struct fixture *f, unsigned calls)
 {
@@ -126,6 +136,38 @@ static void test_waits_for_its_own_write(void **state UNUSED)
 	teardown(&f);
 }
 
+/* Turns the loop until so many plans were made, or until it has had time to make one too many. */
+static void run_until_plans(struct fixture *f, unsigned plans, int64_t patience)
+{
+	f->wanted_plans = plans;
+	f->deadline = clock_monotonic_ns() + patience;
+	loop_timer_init(&f->poll, f->loop, on_poll_plans);
+	loop_timer_start(&f->poll, NS_PER_MS, NS_PER_MS);
+	loop_run(f->loop);
+	loop_timer_stop(&f->poll);
+}
+
+/* What was deleted must be gone or going before its key is planned again; a write and a deletion are both waited for.
+ */
+static void test_waits_for_its_own_deletion(void **state UNUSED)
+{
+	struct fixture f;
+
+	setup(&f);
+	run_until_calls(&f, 1);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "delete", 20), 20, false);
+	run_until_calls(&f, 3); /* the patch and the deletion */
+	assert_int_equal(atomic_load(&f.plans), 2);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "delete", 21), 21, false);
+	run_until_plans(&f, 3, 50 * NS_PER_MS);
+	assert_int_equal(atomic_load(&f.plans), 2);
+	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "a", "delete", 22), 22, false);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "a", "done", 23), 23, false);
+	run_until_plans(&f, 3, DEADLINE_NS);
+	assert_int_equal(atomic_load(&f.plans), 3);
+	teardown(&f);
+}
+
 static void test_failures_come_back(void **state UNUSED)
 {
 	struct fixture f;
@@ -156,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_for_its_own_write),
+		cmocka_unit_test(test_waits_for_its_own_deletion),
 		cmocka_unit_test(test_failures_come_back),
 		cmocka_unit_test(test_ends_with_work_under_way),
 	};
