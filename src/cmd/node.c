@@ -128,6 +128,7 @@ static void make_kubelet(struct node *node)
 		.server_cert = node->keys.cert_pem,
 		.server_key = node->keys.key_pem,
 		.max_pods = MAX_PODS,
+		.pod_max_pids = node->config->pod_max_pids,
 		.node_status_period_ns = STATUS_PERIOD_NS,
 		.lease_duration_s = LEASE_SECONDS,
 		.transport = node->transport,

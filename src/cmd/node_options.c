@@ -36,6 +36,7 @@ int node_options_apply(const struct node_options *options, struct arena *arena, 
 	config->node_name = options->hostname_override;
 	config->cluster_domain = options->cluster_domain;
 	config->host_netns = options->host_netns;
+	config->pod_max_pids = options->pod_max_pids;
 	config->port = options->port;
 	return 0;
 }

@@ -7,13 +7,15 @@
 
 struct node_options {
 	struct str run_dir, cgroup_root, hostname_override, node_ip, cluster_domain, cluster_dns, host_netns;
+	int64_t pod_max_pids;
 	uint16_t port;
 };
 
 #define NODE_OPTIONS_DEFAULT                                                                                           \
 	{                                                                                                              \
 		.run_dir = STR_INIT("/run/wherry"), .cgroup_root = STR_INIT("/wherry"),                                \
-		.cluster_domain = STR_INIT("cluster.local"), .cluster_dns = STR_INIT("10.96.0.10"), .port = 10250      \
+		.cluster_domain = STR_INIT("cluster.local"), .cluster_dns = STR_INIT("10.96.0.10"), .port = 10250,     \
+		.pod_max_pids = -1                                                                                     \
 	}
 
 /* Lines of a flag table; @base is the offset of the struct node_options. */
@@ -35,6 +37,12 @@ struct node_options {
 		{"port",    0,                                                                                         \
 		 FLAG_PORT, (base) + offsetof(struct node_options, port),                                              \
 		 "PORT",    "port of the kubelet's server"},                                                           \
+		{"pod-max-pids",                                                                                       \
+		 0,                                                                                                    \
+		 FLAG_INT,                                                                                             \
+		 (base) + offsetof(struct node_options, pod_max_pids),                                                 \
+		 "N",                                                                                                  \
+		 "processes a pod may have; -1: no limit of its own"},                                                 \
 		{"cluster-domain", 0,                                                                                  \
 		 FLAG_STRING,	   (base) + offsetof(struct node_options, cluster_domain),                             \
 		 "NAME",	   "domain of the cluster's names"},                                                   \

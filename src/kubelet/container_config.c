@@ -4,18 +4,9 @@
 #include "base/limits.h"
 #include "kubelet/dns_config.h"
 #include "kubelet/env.h"
+#include "kubelet/pod_cgroup.h"
 #include "kubelet/resources.h"
 #include "kubelet/security.h"
-
-struct str pod_cgroup(const struct kubelet_context *context, const struct core_v1_pod *pod, struct arena *arena)
-{
-	struct str tier = str_eq(pod->status.qos_class, STR("Guaranteed"))   ? STR("")
-			  : str_eq(pod->status.qos_class, STR("BestEffort")) ? STR("/besteffort")
-									     : STR("/burstable");
-
-	return arena_printf(arena, STR_FMT "/kubepods" STR_FMT "/pod" STR_FMT, STR_ARG(context->config->cgroup_root),
-			    STR_ARG(tier), STR_ARG(pod->metadata.uid));
-}
 
 static struct runtime_pairs pod_labels(const struct core_v1_pod *pod, struct str container, struct arena *arena)
 {
@@ -109,7 +100,7 @@ int sandbox_config(const struct kubelet_context *context, const struct pod_view 
 					      STR_ARG(context->config->pod_logs_dir), STR_ARG(pod->metadata.namespace),
 					      STR_ARG(pod->metadata.name), STR_ARG(pod->metadata.uid)),
 		.labels = pod_labels(pod, STR_EMPTY, arena),
-		.cgroup_parent = pod_cgroup(context, pod, arena),
+		.cgroup_parent = pod_cgroup_path(context->config, pod, arena),
 		.sysctls = sysctls_of(pod, arena),
 		.extra_hosts = extra_hosts(pod, arena),
 	};

@@ -20,7 +20,4 @@ struct container_inputs {
 int container_config(const struct kubelet_context *context, const struct container_inputs *inputs, struct arena *arena,
 		     struct runtime_container_config *ret, struct error *err) MUST_CHECK;
 
-/* The pod's cgroup below the configured root: "/wherry/kubepods/burstable/pod<uid>". */
-struct str pod_cgroup(const struct kubelet_context *context, const struct core_v1_pod *pod, struct arena *arena);
-
 #endif

@@ -8,6 +8,7 @@
 #include "client/client.h"
 #include "client/recorder.h"
 #include "kubelet/kubelet.h"
+#include "sys/cgroup.h"
 
 struct kubelet_context {
 	const struct kubelet_config *config;
@@ -18,6 +19,7 @@ struct kubelet_context {
 	struct probes *probes;
 	struct tokens *tokens;
 	struct references *references;
+	struct cgroup_host cgroups; /* of this machine */
 	const struct resource *pods, *nodes, *leases, *configmaps, *secrets, *services, *serviceaccounts;
 	/* Any thread: the pod's machine shall look again.  @uid is copied. */
 	void (*wake)(void *cookie, struct str pod_uid);

@@ -12,9 +12,11 @@
 #include "client/informer_set.h"
 #include "kubelet/context.h"
 #include "kubelet/node_object.h"
+#include "kubelet/orphans.h"
 #include "kubelet/pod.h"
 #include "kubelet/pod_view.h"
 #include "kubelet/probes.h"
+#include "kubelet/qos_cgroups.h"
 #include "kubelet/references.h"
 #include "kubelet/server.h"
 #include "kubelet/tokens.h"
@@ -36,6 +38,8 @@ struct kubelet {
 	struct pods *pods;
 	struct kubelet_server *server; /* loop thread; NULL: it has none */
 	struct node_object *node;
+	struct qos_cgroups *qos;
+	struct orphans *orphans;    /* until the API's pods are known */
 	struct mutex services_lock; /* guards services, services_len: swapped by the loop, read by workers */
 	struct object **services;
 	size_t services_len;
@@ -133,63 +137,16 @@ static void on_pod(struct informer_handler *handler, struct object *old, struct 
 		pods_set(kubelet->pods, old->meta->uid, NULL);
 	if (new_)
 		pods_set(kubelet->pods, new_->meta->uid, new_);
-}
-
-struct orphan {
-	struct kubelet *kubelet;
-	struct arena arena;
-	struct str *known; /* UIDs, sorted */
-	size_t known_len;
-};
-
-static int by_text(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-/* Sandboxes of pods the API no longer has are removed with all that is theirs. */
-static void remove_orphans(void *data)
-{
-	struct orphan *orphan = data;
-	struct runtime *rt = orphan->kubelet->config.runtime;
-	struct runtime_filter all = {0};
-	struct runtime_sandbox_list list;
-	struct error err = {0};
-
-	log_set_component("kubelet");
-	if (RUNTIME_CALL(rt, list_pod_sandboxes, &all, &orphan->arena, &list, &err) < 0)
-		list.len = 0;
-	for (size_t i = 0; i < list.len; i++) {
-		struct str uid = runtime_pairs_get(list.items[i].labels, STR(LABEL_POD_UID));
-
-		if (orphan->known_len &&
-		    bsearch(&uid, orphan->known, orphan->known_len, sizeof(*orphan->known), by_text))
-			continue;
-		error_clear(&err);
-		if (RUNTIME_CALL(rt, stop_pod_sandbox, list.items[i].id, &err) < 0 ||
-		    RUNTIME_CALL(rt, remove_pod_sandbox, list.items[i].id, &err) < 0 ||
-		    volumes_tear_down(&orphan->kubelet->context, uid, &err) < 0)
-			log_warn("cannot remove what an unknown pod left", "uid=" STR_FMT " error=\"%s\"", STR_ARG(uid),
-				 err.message);
-	}
-	arena_release(&orphan->arena);
-	free(orphan);
+	qos_cgroups_changed(kubelet->qos);
 }
 
 static void on_pods_synced(struct informer_handler *handler)
 {
 	struct kubelet *kubelet = CONTAINER_OF(handler, struct kubelet, pod_handler);
-	struct orphan *orphan = XNEW(struct orphan);
-	VEC_OF(struct str) known = {0};
 
-	orphan->kubelet = kubelet;
-	INFORMER_FOREACH(it, kubelet->pod_informer)
-	vec_push(&orphan->arena, &known, arena_str(&orphan->arena, it->object->meta->uid));
-	orphan->known = known.items;
-	orphan->known_len = known.len;
-	if (known.len)
-		qsort(known.items, known.len, sizeof(*known.items), by_text);
-	worker_pool_submit(kubelet->pool, remove_orphans, orphan);
+	qos_cgroups_changed(kubelet->qos);
+	if (kubelet->orphans)
+		orphans_remove(TAKE_PTR(kubelet->orphans), kubelet->pod_informer);
 }
 
 static void drop_services(struct object **services, size_t len)
@@ -290,6 +247,7 @@ struct kubelet *kubelet_new(const struct kubelet_config *config)
 	kubelet->service_handler = (struct informer_handler){.changed = on_service};
 	informer_add_handler(kubelet->pod_informer, &kubelet->pod_handler);
 	informer_add_handler(kubelet->service_informer, &kubelet->service_handler);
+	kubelet->qos = qos_cgroups_new(&kubelet->context, kubelet->loop, kubelet->pod_informer);
 	kubelet->node = node_object_new(&kubelet->context, kubelet->loop, kubelet->pool);
 	return kubelet;
 }
@@ -305,6 +263,9 @@ int kubelet_run(struct kubelet *kubelet, struct error *err)
 	/* Without a certificate there is nothing to serve with: a kubelet for tests. */
 	if (kubelet->config.server_cert.len && kubelet_server_new(&server, &kubelet->server, err) < 0)
 		return -(int)err->code;
+	if (cgroup_detect(&kubelet->context.cgroups, err) < 0 || qos_cgroups_start(kubelet->qos, err) < 0)
+		return error_wrap(err, "cgroups of pods");
+	kubelet->orphans = orphans_find(&kubelet->context);
 	if (node_object_start(kubelet->node, err) < 0)
 		return -(int)err->code;
 	informer_start(kubelet->service_informer);
@@ -337,6 +298,8 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	probes_free(kubelet->context.probes);
 	pods_free(kubelet->pods);
 	node_object_free(kubelet->node);
+	qos_cgroups_free(kubelet->qos);
+	orphans_free(kubelet->orphans);
 	recorder_free(kubelet->context.recorder);
 	tokens_free(kubelet->context.tokens);
 	drop_services(kubelet->services, kubelet->services_len);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "kubelet/container_config.h"
 #include "kubelet/container_start.h"
+#include "kubelet/pod_cgroup.h"
 #include "kubelet/pod_plan.h"
 #include "kubelet/pod_status.h"
 #include "kubelet/pod_teardown.h"
@@ -73,6 +74,16 @@ static void kill_sandbox(struct turn *turn)
 	turn->acted = true;
 }
 
+/* Of a pod that has ended; what is left of it when this fails goes with the pod. */
+static void remove_cgroup(struct turn *turn)
+{
+	struct error err = {0};
+
+	if (pod_cgroup_remove(turn->context, turn->view.pod->metadata.uid, &err) < 0)
+		log_warn("cannot remove a pod's cgroup", "pod=" STR_FMT " error=\"%s\"",
+			 STR_ARG(turn->view.pod->metadata.name), err.message);
+}
+
 static bool create_sandbox(struct turn *turn)
 {
 	struct runtime_sandbox_config config;
@@ -82,6 +93,12 @@ static bool create_sandbox(struct turn *turn)
 	if (turn->view.sandbox)
 		pod_event(turn->context, turn->view.object, NULL, STR_EMPTY, "Normal", "SandboxChanged",
 			  "Pod sandbox changed, it will be killed and re-created.");
+	if (pod_cgroup_ensure(turn->context, turn->view.pod, &err) < 0) {
+		fail(turn, "FailedCreatePodContainer",
+		     str_c(arena_printf(turn->arena, "unable to ensure pod container exists: %s", err.message)),
+		     SANDBOX_RETRY_NS);
+		return false;
+	}
 	if (sandbox_config(turn->context, &turn->view, turn->arena, &config, &err) < 0 ||
 	    RUNTIME_CALL(turn->context->runtime, run_pod_sandbox, &config, turn->arena, &id, &err) < 0) {
 		fail(turn, "FailedCreatePodSandBox",
@@ -155,8 +172,10 @@ static void act(struct turn *turn)
 {
 	if (turn->plan.kill_sandbox)
 		kill_sandbox(turn);
-	if (turn->plan.finished)
+	if (turn->plan.finished) {
+		remove_cgroup(turn);
 		return;
+	}
 	if (!ensure_volumes(turn))
 		return;
 	if (turn->plan.create_sandbox) {

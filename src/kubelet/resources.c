@@ -7,7 +7,6 @@
 
 #define SHARES_MIN	2
 #define SHARES_MAX	262144
-#define PERIOD_US	100000
 #define QUOTA_MIN	1000
 #define OOM_BEST_EFFORT 1000
 #define OOM_GUARANTEED	-997
@@ -23,6 +22,11 @@ const struct quantity *resource_get(const struct quantity_map *list, const char 
 int64_t cpu_shares(int64_t milli)
 {
 	return milli <= 0 ? SHARES_MIN : MAX((int64_t)SHARES_MIN, MIN(milli * 1024 / 1000, (int64_t)SHARES_MAX));
+}
+
+int64_t cpu_quota(int64_t milli)
+{
+	return milli <= 0 ? 0 : MAX(MIN(milli, INT64_MAX / CPU_PERIOD_US) * CPU_PERIOD_US / 1000, (int64_t)QUOTA_MIN);
 }
 
 uint64_t machine_memory(void)
@@ -64,8 +68,8 @@ struct runtime_linux_resources container_resources(const struct kubelet_config *
 		cpu_request = cpu_limit;
 	numbers.cpu_shares = cpu_shares(cpu_request ? quantity_milli_value(cpu_request) : 0);
 	if (cpu_limit && quantity_sign(cpu_limit) > 0) {
-		numbers.cpu_period = PERIOD_US;
-		numbers.cpu_quota = MAX(quantity_milli_value(cpu_limit) * PERIOD_US / 1000, (int64_t)QUOTA_MIN);
+		numbers.cpu_period = CPU_PERIOD_US;
+		numbers.cpu_quota = cpu_quota(quantity_milli_value(cpu_limit));
 	}
 	if (memory_limit)
 		numbers.memory_limit = quantity_value(memory_limit);

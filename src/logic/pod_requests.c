@@ -79,16 +79,20 @@ static bool resize_infeasible(const struct core_v1_pod *pod)
 	return pending && str_eq(pending->reason, STR("Infeasible"));
 }
 
-/* One container's; @statuses NULL: by its spec alone. */
-static void container_requests(const struct core_v1_pod *pod, const struct core_v1_container *container,
-			       const struct core_v1_container_status_slice *statuses,
-			       const struct pod_requests_options *options, struct arena *arena,
-			       struct resource_amounts *ret)
+/* One container's; @statuses NULL: by its spec alone; @options NULL: its limits. */
+static void container_amounts(const struct core_v1_pod *pod, const struct core_v1_container *container,
+			      const struct core_v1_container_status_slice *statuses,
+			      const struct pod_requests_options *options, struct arena *arena,
+			      struct resource_amounts *ret)
 {
 	const struct core_v1_container_status *status =
-		options->use_status && statuses ? status_of(statuses, container->name) : NULL;
+		options && options->use_status && statuses ? status_of(statuses, container->name) : NULL;
 
 	*ret = (struct resource_amounts){0};
+	if (!options) {
+		raise_map(ret, &container->resources.limits, arena);
+		return;
+	}
 	if (status && status->resources) {
 		raise_map(ret, &status->resources->requests, arena);
 		raise_map(ret, &status->allocated_resources, arena);
@@ -107,8 +111,8 @@ static bool is_sidecar(const struct core_v1_container *container)
 }
 
 /* The init containers in order: sidecars stay and add up, the others come and go beside them. */
-static void init_requests(const struct core_v1_pod *pod, const struct pod_requests_options *options,
-			  struct arena *arena, struct resource_amounts *sum)
+static void add_init_containers(const struct core_v1_pod *pod, const struct pod_requests_options *options,
+				struct arena *arena, struct resource_amounts *sum)
 {
 	struct resource_amounts sidecars = {0}, most = {0};
 
@@ -116,8 +120,8 @@ static void init_requests(const struct core_v1_pod *pod, const struct pod_reques
 		bool stays = is_sidecar(container);
 		struct resource_amounts stage;
 
-		container_requests(pod, container, stays ? &pod->status.init_container_statuses : NULL, options, arena,
-				   &stage);
+		container_amounts(pod, container, stays ? &pod->status.init_container_statuses : NULL, options, arena,
+				  &stage);
 		if (stays) {
 			add(sum, &stage, arena);
 			add(&sidecars, &stage, arena);
@@ -136,28 +140,55 @@ static bool pod_level(struct str name)
 	return str_eq(name, STR("cpu")) || str_eq(name, STR("memory")) || str_has_prefix(name, STR("hugepages-"));
 }
 
+static void add_containers(const struct core_v1_pod *pod, const struct pod_requests_options *options,
+			   struct arena *arena, struct resource_amounts *sum)
+{
+	SLICE_FOREACH (container, pod->spec.containers) {
+		struct resource_amounts one;
+
+		container_amounts(pod, container, &pod->status.container_statuses, options, arena, &one);
+		add(sum, &one, arena);
+	}
+	add_init_containers(pod, options, arena, sum);
+}
+
+static void set_pod_level(const struct quantity_map *map, struct arena *arena, struct resource_amounts *sum)
+{
+	SLICE_FOREACH (pair, *map)
+		if (pod_level(pair->key))
+			find_or_add(sum, pair->key, arena)->amount = resource_amount_of(pair->key, &pair->value);
+}
+
+static void add_overhead(const struct core_v1_pod *pod, bool to_zero, struct arena *arena, struct resource_amounts *sum)
+{
+	SLICE_FOREACH (pair, pod->spec.overhead) {
+		struct resource_amount overhead = {pair->key, resource_amount_of(pair->key, &pair->value)};
+		struct resource_amounts one = {&overhead, 1, 1};
+
+		if (to_zero || resource_amounts_get(sum, pair->key))
+			add(sum, &one, arena);
+	}
+}
+
 void pod_requests(const struct core_v1_pod *pod, const struct pod_requests_options *options, struct arena *arena,
 		  struct resource_amounts *ret)
 {
 	struct resource_amounts sum = {0};
 
-	SLICE_FOREACH (container, pod->spec.containers) {
-		struct resource_amounts one;
-
-		container_requests(pod, container, &pod->status.container_statuses, options, arena, &one);
-		add(&sum, &one, arena);
-	}
-	init_requests(pod, options, arena, &sum);
+	add_containers(pod, options, arena, &sum);
 	if (pod->spec.resources)
-		SLICE_FOREACH (pair, pod->spec.resources->requests)
-			if (pod_level(pair->key))
-				find_or_add(&sum, pair->key, arena)->amount =
-					resource_amount_of(pair->key, &pair->value);
-	SLICE_FOREACH (pair, pod->spec.overhead) {
-		struct resource_amount overhead = {pair->key, resource_amount_of(pair->key, &pair->value)};
-		struct resource_amounts one = {&overhead, 1, 1};
+		set_pod_level(&pod->spec.resources->requests, arena, &sum);
+	add_overhead(pod, true, arena, &sum);
+	*ret = sum;
+}
 
-		add(&sum, &one, arena);
-	}
+void pod_limits(const struct core_v1_pod *pod, struct arena *arena, struct resource_amounts *ret)
+{
+	struct resource_amounts sum = {0};
+
+	add_containers(pod, NULL, arena, &sum);
+	if (pod->spec.resources)
+		set_pod_level(&pod->spec.resources->limits, arena, &sum);
+	add_overhead(pod, false, arena, &sum);
 	*ret = sum;
 }

@@ -1,5 +1,5 @@
 /*
- * What a pod asks of a node: its requests as the scheduler, quotas and the kubelet count them.
+ * What a pod asks of a node: its requests and limits as the scheduler, quotas and the kubelet count them.
  *
  * Upstream's rule (component-helpers, resource.PodRequests): the containers and sidecars together, or the largest stage
  * of starting (an init container beside the sidecars started before it), whichever is more, for each resource; requests
@@ -32,6 +32,11 @@ struct pod_requests_options {
 /* Of all @pod; a resource is listed once, in no order.  Names point into @pod. */
 void pod_requests(const struct core_v1_pod *pod, const struct pod_requests_options *options, struct arena *arena,
 		  struct resource_amounts *ret);
+/*
+ * The limits of all @pod, summed as its requests are (PodLimits).  One that not every container has is the sum of the
+ * others': whoever enforces it asks first who has none.  Overhead comes on top of limits only where there is one.
+ */
+void pod_limits(const struct core_v1_pod *pod, struct arena *arena, struct resource_amounts *ret);
 /* The amount of @quantity of the resource @name in the units above. */
 int64_t resource_amount_of(struct str name, const struct quantity *quantity);
 /* Of that name, 0 when it is not listed. */

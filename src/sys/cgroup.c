@@ -238,6 +238,41 @@ int cgroup_create(const struct cgroup_host *host, struct str path, struct error 
 	return 0;
 }
 
+static bool has_name(const struct str *names, size_t len, struct str name)
+{
+	for (size_t i = 0; i < len; i++)
+		if (str_eq(names[i], name))
+			return true;
+	return false;
+}
+
+int cgroup_children(const struct cgroup_host *host, struct str path, struct arena *arena, struct str **ret,
+		    size_t *ret_len, struct error *err)
+{
+	VEC_OF(struct str) names = {0};
+	char dir[CGROUP_PATH_SIZE];
+
+	for (size_t i = 0; i < host->len; i++) {
+		int r = cgroup_path(&host->items[i], path, NULL, dir);
+		DIR *stream = r < 0 ? NULL : opendir(dir);
+		struct dirent *entry;
+
+		if (!stream && r == 0 && errno != ENOENT)
+			r = -errno;
+		if (r < 0)
+			return error_set_errno(err, -r, "list cgroup " STR_FMT, STR_ARG(path));
+		while (stream && (entry = readdir(stream)))
+			if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+			    !has_name(names.items, names.len, str_from(entry->d_name)))
+				vec_push(arena, &names, arena_str_c(arena, entry->d_name));
+		if (stream)
+			closedir(stream);
+	}
+	*ret = names.items;
+	*ret_len = names.len;
+	return 0;
+}
+
 bool cgroup_exists(const struct cgroup_host *host, struct str path)
 {
 	char dir[CGROUP_PATH_SIZE];

@@ -15,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -56,6 +57,9 @@ bool cgroup_is_unified(const struct cgroup_host *host);
 
 /* Makes the group in every hierarchy, and what is above it; on v2 hands the controllers down to it. */
 int cgroup_create(const struct cgroup_host *host, struct str path, struct error *err) MUST_CHECK;
+/* The names of the groups right below it, in any hierarchy, each once; strings in @arena.  Absent: none. */
+int cgroup_children(const struct cgroup_host *host, struct str path, struct arena *arena, struct str **ret,
+		    size_t *ret_len, struct error *err) MUST_CHECK;
 bool cgroup_exists(const struct cgroup_host *host, struct str path);
 int cgroup_add_process(const struct cgroup_host *host, struct str path, pid_t pid, struct error *err) MUST_CHECK;
 

@@ -7,48 +7,11 @@ import signal
 import pytest
 
 from lib import proc, wait
-from lib.cluster import Server, program
-from lib.hosts import Network
-from lib.image import Image
+from lib.node import OneNode
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason='needs root'), pytest.mark.seconds(60)]
 
 IMAGE = 'logs.local/box:1'
-
-
-class Cluster:
-    """A server with its node."""
-
-    def __init__(self, test_id):
-        self.test_id, self.server, self.network = test_id, None, Network(test_id, 1)
-        try:
-            host = self.host = self.network[1]
-            self.server = Server(test_id, address=host.address, netns=host.netns, node=True, flags=[
-                '--run-dir', os.path.join(test_id.path, 'run'), '--cgroup-root', test_id.cgroup_root('h1'), '--hostname-override', 'host1',
-                '--node-ip', host.address])
-            self.kubectl = self.server.kubectl
-            archive = Image(IMAGE, entrypoint=['/bin/sh', '-c']).docker_archive(os.path.join(test_id.path, 'box.tar'))
-            proc.run([program(), 'image', 'import', '--data-dir', self.server.data, archive])
-            wait.until(lambda: self.kubectl('get', 'node', 'host1', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}',
-                                            check=False).out == 'True', 'the node is Ready', 20)
-            wait.until(lambda: self.kubectl('get', 'serviceaccount', 'default', check=False).ok, 'the default service account is there')
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self):
-        if self.server:
-            self.server.kubectl('delete', 'pods', '--all', '--force', '--grace-period=0', check=False)
-            self.server.close()
-        self.network.close()
-
-    def run(self, name, *scripts, phase='Running', restart='Never', **of_container):
-        """A pod of one container for each script, in that phase."""
-        containers = [{'name': 'c%d' % i if i else 'c', 'image': IMAGE, 'args': [script], **of_container} for i, script in enumerate(scripts)]
-        self.kubectl.apply({'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': name}, 'spec': {
-            'terminationGracePeriodSeconds': 1, 'restartPolicy': restart, 'containers': containers}})
-        wait.until(lambda: self.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.phase}').out == phase, '%s is %s' % (name, phase), 20)
-        return name
 
 
 def said(process):
@@ -59,9 +22,8 @@ def said(process):
 
 @pytest.fixture(scope='module')
 def cluster(module_id):
-    made = Cluster(module_id)
-    yield made
-    made.close()
+    with OneNode(module_id, IMAGE) as made:
+        yield made
 
 
 @pytest.fixture(scope='module')

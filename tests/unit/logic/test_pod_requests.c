@@ -5,6 +5,7 @@
 #include "types/codec.h"
 
 #define CPU(n)	     "\"resources\":{\"requests\":{\"cpu\":\"" n "\"}}"
+#define LIMIT(n)     "\"resources\":{\"limits\":{\"cpu\":\"" n "\"}}"
 #define C(name, ...) "{\"name\":\"" name "\"," __VA_ARGS__ "}"
 
 static const struct {
@@ -84,11 +85,45 @@ static void defaults(void **state UNUSED)
 	assert_int_equal(resource_amounts_get(&amounts, STR("memory")), 400);
 }
 
+/* Limits: the same sums, and overhead only on top of what is limited. */
+static void limits(void **state UNUSED)
+{
+	static const struct {
+		const char *about, *pod;
+		int64_t cpu, memory;
+	} cases[] = {
+		{"none, for all the overhead",
+		 "\"spec\":{\"containers\":[" C("a", CPU("1")) "],\"overhead\":{\"cpu\":\"1\"}}", 0, 0},
+		{"the sum, and overhead of the one there is",
+		 "\"spec\":{\"containers\":[" C("a", LIMIT("1")) "," C(
+			 "b", LIMIT("2")) "],\"overhead\":{\"cpu\":\"250m\",\"memory\":\"1Ki\"}}",
+		 3250, 0},
+		{"an init container beside a sidecar",
+		 "\"spec\":{\"containers\":[" C("a", LIMIT("1")) "],\"initContainers\":[" C(
+			 "s", "\"restartPolicy\":\"Always\"," LIMIT("2")) "," C("i", LIMIT("4")) "]}",
+		 6000, 0},
+		{"the pod's own in place of the sum",
+		 "\"spec\":{\"containers\":[" C("a", LIMIT("1")) "],\"resources\":{\"limits\":{\"memory\":\"8Ki\"}}}",
+		 1000, 8192},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena cleanup_arena arena = {0};
+		struct resource_amounts amounts;
+
+		pod_limits(decode(cases[i].pod, &arena), &arena, &amounts);
+		if (resource_amounts_get(&amounts, STR("cpu")) != cases[i].cpu ||
+		    resource_amounts_get(&amounts, STR("memory")) != cases[i].memory)
+			fail_msg("%s: %lld", cases[i].about, (long long)resource_amounts_get(&amounts, STR("cpu")));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
