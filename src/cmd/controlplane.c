@@ -15,6 +15,7 @@
 #include "component/health.h"
 #include "component/host.h"
 #include "component/metrics.h"
+#include "component/process_metrics.h"
 #include "net/http_server.h"
 #include "net/tls.h"
 #include "sys/loop.h"
@@ -139,6 +140,7 @@ static double store_syncs(void *data)
 
 static void add_metrics(struct controlplane *plane)
 {
+	process_metrics_add(plane->metrics);
 	metrics_gauge_function(plane->metrics, "wherry_store_records", "Keys in the store", store_records,
 			       plane->store);
 	metrics_gauge_function(plane->metrics, "wherry_store_commits", "Writes that succeeded since the start",

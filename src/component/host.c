@@ -34,3 +34,10 @@ struct str host_name(struct arena *arena)
 		*c = (char)tolower((unsigned char)*c);
 	return str_trim(str_from(text));
 }
+
+const char *host_platform(void)
+{
+	struct utsname machine;
+
+	return uname(&machine) == 0 && strcmp(machine.machine, "aarch64") == 0 ? "linux/arm64" : "linux/amd64";
+}

@@ -9,5 +9,7 @@
 struct ip_address host_address(void);
 /* The host's name in lower case, without blanks at its ends: a node's name by default. */
 struct str host_name(struct arena *arena);
+/* Kernel and architecture as Go calls them: "linux/amd64". */
+const char *host_platform(void);
 
 #endif

@@ -1,42 +1,50 @@
 /* Metrics; see metrics.h. */
 #include "component/metrics.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "sys/thread.h"
 
-#define LABELS_MAX 6
+#define LABEL_TEXT_MAX (64 * KIB)
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_FUNCTION };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric {
-	struct metric_family *family;
+	const struct metric_family *family;
 	char *labels; /* `verb="GET",code="200"`, its key */
 	atomic_llong value;
-	atomic_ullong count;
-	_Atomic(double) sum;
-	atomic_ullong *buckets; /* one for each bound; not cumulative */
+	_Atomic(double) real;	/* added to `value`; of a histogram the sum of what was observed */
+	atomic_ullong *buckets; /* one for each bound and one for what is above them all; not cumulative */
 };
 
 struct metric_family {
-	struct metrics *metrics;
+	struct mutex lock; /* guards by_labels, not the values */
 	const char *name, *help;
 	enum metric_kind kind;
-	const char *labels[LABELS_MAX];
+	const char *labels[METRICS_LABELS_MAX];
 	size_t labels_len;
 	const double *bounds;
 	size_t bounds_len;
-	double (*function)(void *data);
+	double (*function)(void *data); /* NULL: the metrics have values of their own */
 	void *data;
 	struct map by_labels;
 };
 
+struct refresh {
+	struct list link;
+	void (*run)(void *data);
+	void *data;
+};
+
 struct metrics {
-	struct mutex lock; /* guards the maps, not the values */
+	struct mutex lock; /* guards the map of families and the list, which only grow */
 	struct map families;
+	struct list refreshes;
 };
 
 struct metrics *metrics_new(void)
@@ -44,6 +52,7 @@ struct metrics *metrics_new(void)
 	struct metrics *metrics = XNEW(struct metrics);
 
 	mutex_init(&metrics->lock);
+	list_init(&metrics->refreshes);
 	return metrics;
 }
 
@@ -57,6 +66,7 @@ static void free_family(struct metric_family *family)
 		free(metric);
 	}
 	map_release(&family->by_labels);
+	mutex_release(&family->lock);
 	free(family);
 }
 
@@ -67,6 +77,8 @@ struct metrics *metrics_free(struct metrics *metrics)
 	MAP_FOREACH (entry, &metrics->families)
 		free_family(entry->value);
 	map_release(&metrics->families);
+	LIST_FOREACH_SAFE (struct refresh, refresh, &metrics->refreshes, link)
+		free(refresh);
 	mutex_release(&metrics->lock);
 	free(metrics);
 	return NULL;
@@ -80,15 +92,17 @@ static struct metric_family *find_or_add(struct metrics *metrics, const char *na
 
 	MUTEX_GUARD(&metrics->lock);
 	family = map_get(&metrics->families, str_from(name));
-	if (family)
+	if (family) {
+		assert(family->kind == kind);
 		return family;
+	}
 	family = XNEW(struct metric_family);
-	family->metrics = metrics;
+	mutex_init(&family->lock);
 	family->name = name;
 	family->help = help;
 	family->kind = kind;
 	while ((label = va_arg(labels, const char *))) {
-		assert(family->labels_len < LABELS_MAX);
+		assert(family->labels_len < METRICS_LABELS_MAX);
 		family->labels[family->labels_len++] = label;
 	}
 	map_set(&metrics->families, str_from(name), family);
@@ -131,70 +145,99 @@ struct metric_family *metrics_histogram(struct metrics *metrics, const char *nam
 	return family;
 }
 
-static struct metric_family *add_function(struct metrics *metrics, const char *name, const char *help, ...)
+void metrics_counter_function(struct metrics *metrics, const char *name, const char *help, double (*value)(void *data),
+			      void *data)
 {
-	struct metric_family *family;
-	va_list labels;
-
-	va_start(labels, help);
-	family = find_or_add(metrics, name, help, METRIC_FUNCTION, labels);
-	va_end(labels);
-	return family;
-}
-
-void metrics_gauge_function(struct metrics *metrics, const char *name, const char *help, double (*value)(void *data),
-			    void *data)
-{
-	struct metric_family *family = add_function(metrics, name, help, NULL);
+	struct metric_family *family = metrics_counter(metrics, name, help, NULL);
 
 	family->function = value;
 	family->data = data;
 }
 
-static void append_label(struct buf *out, const char *name, const char *value)
+void metrics_gauge_function(struct metrics *metrics, const char *name, const char *help, double (*value)(void *data),
+			    void *data)
+{
+	struct metric_family *family = metrics_gauge(metrics, name, help, NULL);
+
+	family->function = value;
+	family->data = data;
+}
+
+void metrics_refresh(struct metrics *metrics, void (*run)(void *data), void *data)
+{
+	struct refresh *refresh = XNEW(struct refresh);
+
+	refresh->run = run;
+	refresh->data = data;
+	MUTEX_GUARD(&metrics->lock);
+	list_append(&metrics->refreshes, &refresh->link);
+}
+
+static void append_label(struct buf *out, const char *name, struct str value)
 {
 	if (out->len)
 		buf_char(out, ',');
 	buf_c(out, name);
 	buf_c(out, "=\"");
-	for (const char *p = value; *p; p++) {
-		if (*p == '"' || *p == '\\')
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.data[i];
+
+		if (c == '"' || c == '\\')
 			buf_char(out, '\\');
-		if (*p == '\n')
+		if (c == '\n')
 			buf_c(out, "\\n");
 		else
-			buf_char(out, *p);
+			buf_char(out, c);
 	}
 	buf_char(out, '"');
 }
 
-struct metric *metric_get(struct metric_family *family, ...)
+static struct metric *metric_new(const struct metric_family *family, struct str labels)
+{
+	struct metric *metric = XNEW(struct metric);
+
+	metric->family = family;
+	metric->labels = xmemdup(labels.data, labels.len);
+	if (family->kind == METRIC_HISTOGRAM)
+		metric->buckets = xcalloc(family->bounds_len + 1, sizeof(*metric->buckets));
+	return metric;
+}
+
+struct metric *metric_find(struct metric_family *family, const struct str *values)
 {
 	struct buf cleanup_buf labels;
 	struct metric *metric;
-	va_list values;
 
-	buf_init(&labels, 64 * KIB);
-	va_start(values, family);
+	buf_init(&labels, LABEL_TEXT_MAX);
 	for (size_t i = 0; i < family->labels_len; i++)
-		append_label(&labels, family->labels[i], va_arg(values, const char *));
-	va_end(values);
-	MUTEX_GUARD(&family->metrics->lock);
-	if (family->by_labels.len >= LIMIT_METRICS_PER_FAMILY && !map_get(&family->by_labels, buf_view(&labels))) {
-		buf_clear(&labels);
-		for (size_t i = 0; i < family->labels_len; i++)
-			append_label(&labels, family->labels[i], "other");
-	}
+		append_label(&labels, family->labels[i], values[i]);
+	MUTEX_GUARD(&family->lock);
 	metric = map_get(&family->by_labels, buf_view(&labels));
 	if (metric)
 		return metric;
-	metric = XNEW(struct metric);
-	metric->family = family;
-	metric->labels = xstrdup(labels.data);
-	if (family->bounds_len)
-		metric->buckets = xcalloc(family->bounds_len, sizeof(*metric->buckets));
-	map_set(&family->by_labels, str_from(metric->labels), metric);
+	if (labels.overflow || family->by_labels.len >= LIMIT_METRICS_PER_FAMILY) {
+		buf_clear(&labels);
+		for (size_t i = 0; i < family->labels_len; i++)
+			append_label(&labels, family->labels[i], STR("other"));
+		metric = map_get(&family->by_labels, buf_view(&labels));
+		if (metric)
+			return metric;
+	}
+	metric = metric_new(family, buf_view(&labels));
+	map_set(&family->by_labels, (struct str){metric->labels, labels.len}, metric);
 	return metric;
+}
+
+struct metric *metric_get(struct metric_family *family, ...)
+{
+	struct str values[METRICS_LABELS_MAX];
+	va_list list;
+
+	va_start(list, family);
+	for (size_t i = 0; i < family->labels_len; i++)
+		values[i] = str_from(va_arg(list, const char *));
+	va_end(list);
+	return metric_find(family, values);
 }
 
 void metric_add(struct metric *metric, int64_t n)
@@ -207,60 +250,124 @@ void metric_set(struct metric *metric, int64_t n)
 	atomic_store_explicit(&metric->value, n, memory_order_relaxed);
 }
 
+void metric_set_real(struct metric *metric, double value)
+{
+	atomic_store_explicit(&metric->real, value, memory_order_relaxed);
+}
+
 void metric_observe(struct metric *metric, double value)
 {
-	double sum = atomic_load_explicit(&metric->sum, memory_order_relaxed);
+	const struct metric_family *family = metric->family;
+	double sum = atomic_load_explicit(&metric->real, memory_order_relaxed);
+	size_t bucket = 0;
 
-	for (size_t i = 0; i < metric->family->bounds_len; i++)
-		if (value <= metric->family->bounds[i]) {
-			atomic_fetch_add_explicit(&metric->buckets[i], 1, memory_order_relaxed);
-			break;
-		}
-	atomic_fetch_add_explicit(&metric->count, 1, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&metric->sum, &sum, sum + value, memory_order_relaxed,
+	while (bucket < family->bounds_len && value > family->bounds[bucket])
+		bucket++;
+	atomic_fetch_add_explicit(&metric->buckets[bucket], 1, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&metric->real, &sum, sum + value, memory_order_relaxed,
 						      memory_order_relaxed))
 		;
 }
 
+/* --- The text ---------------------------------------------------------------------------------------------------- */
+
+/* As few digits as give the same number back. */
+static void write_number(struct buf *out, double number)
+{
+	char text[32];
+
+	if (isnan(number)) {
+		buf_c(out, "NaN");
+		return;
+	}
+	if (isinf(number)) {
+		buf_c(out, number > 0 ? "+Inf" : "-Inf");
+		return;
+	}
+	for (int digits = 6; digits <= 17; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, number);
+		if (strtod(text, NULL) == number)
+			break;
+	}
+	buf_c(out, text);
+}
+
+static void write_labels(const struct metric *metric, struct buf *out)
+{
+	if (*metric->labels)
+		buf_printf(out, "{%s}", metric->labels);
+	buf_char(out, ' ');
+}
+
+/* The count is the sum of the buckets, so the two agree whatever is observed meanwhile. */
 static void write_histogram(const struct metric *metric, struct buf *out)
 {
 	const struct metric_family *family = metric->family;
 	const char *comma = *metric->labels ? "," : "";
-	unsigned long long total = 0, count = atomic_load(&metric->count);
+	unsigned long long total = 0;
 
-	for (size_t i = 0; i < family->bounds_len; i++) {
-		total += atomic_load(&metric->buckets[i]);
-		buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", family->name, metric->labels, comma,
-			   family->bounds[i], total);
+	for (size_t i = 0; i <= family->bounds_len; i++) {
+		total += atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
+		buf_printf(out, "%s_bucket{%s%sle=\"", family->name, metric->labels, comma);
+		write_number(out, i < family->bounds_len ? family->bounds[i] : INFINITY);
+		buf_printf(out, "\"} %llu\n", total);
 	}
-	buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", family->name, metric->labels, comma, count);
-	if (*metric->labels)
-		buf_printf(out, "%s_sum{%s} %g\n%s_count{%s} %llu\n", family->name, metric->labels,
-			   atomic_load(&metric->sum), family->name, metric->labels, count);
-	else
-		buf_printf(out, "%s_sum %g\n%s_count %llu\n", family->name, atomic_load(&metric->sum), family->name,
-			   count);
+	buf_printf(out, "%s_sum", family->name);
+	write_labels(metric, out);
+	write_number(out, atomic_load_explicit(&metric->real, memory_order_relaxed));
+	buf_printf(out, "\n%s_count", family->name);
+	write_labels(metric, out);
+	buf_printf(out, "%llu\n", total);
 }
 
-static void write_family(const struct metric_family *family, struct buf *out)
+static void write_value(const struct metric *metric, struct buf *out)
 {
-	static const char *const types[] = {"counter", "gauge", "histogram", "gauge"};
+	long long value = atomic_load_explicit(&metric->value, memory_order_relaxed);
+	double real = atomic_load_explicit(&metric->real, memory_order_relaxed);
 
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name, types[family->kind]);
-	if (family->kind == METRIC_FUNCTION) {
-		buf_printf(out, "%s %g\n", family->name, family->function(family->data));
-		return;
+	buf_c(out, metric->family->name);
+	write_labels(metric, out);
+	if (real == 0)
+		buf_printf(out, "%lld", value);
+	else
+		write_number(out, (double)value + real);
+	buf_char(out, '\n');
+}
+
+static int compare_metrics(const void *a, const void *b)
+{
+	const struct metric *const *left = a, *const *right = b;
+
+	return strcmp((*left)->labels, (*right)->labels);
+}
+
+/* A family nobody has counted in yet is not written, as upstream. */
+static void write_family(struct metric_family *family, struct buf *out)
+{
+	static const char *const types[] = {"counter", "gauge", "histogram"};
+	struct metric **sorted;
+	size_t len = 0;
+
+	mutex_lock(&family->lock);
+	sorted = xcalloc(family->by_labels.len + 1, sizeof(struct metric *));
+	MAP_FOREACH (entry, &family->by_labels)
+		sorted[len++] = entry->value;
+	mutex_unlock(&family->lock);
+	qsort(sorted, len, sizeof(struct metric *), compare_metrics);
+	if (len || family->function)
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
+			   types[family->kind]);
+	if (family->function) {
+		buf_printf(out, "%s ", family->name);
+		write_number(out, family->function(family->data));
+		buf_char(out, '\n');
 	}
-	MAP_FOREACH (entry, &family->by_labels) {
-		const struct metric *metric = entry->value;
-
+	for (size_t i = 0; i < len; i++)
 		if (family->kind == METRIC_HISTOGRAM)
-			write_histogram(metric, out);
-		else if (*metric->labels)
-			buf_printf(out, "%s{%s} %lld\n", family->name, metric->labels, atomic_load(&metric->value));
+			write_histogram(sorted[i], out);
 		else
-			buf_printf(out, "%s %lld\n", family->name, atomic_load(&metric->value));
-	}
+			write_value(sorted[i], out);
+	free(sorted);
 }
 
 static int compare_families(const void *a, const void *b)
@@ -275,10 +382,13 @@ void metrics_write(struct metrics *metrics, struct buf *out)
 	struct metric_family **sorted;
 	size_t len = 0;
 
-	MUTEX_GUARD(&metrics->lock);
+	LIST_FOREACH (struct refresh, refresh, &metrics->refreshes, link)
+		refresh->run(refresh->data);
+	mutex_lock(&metrics->lock);
 	sorted = xcalloc(metrics->families.len + 1, sizeof(struct metric_family *));
 	MAP_FOREACH (entry, &metrics->families)
 		sorted[len++] = entry->value;
+	mutex_unlock(&metrics->lock);
 	qsort(sorted, len, sizeof(struct metric_family *), compare_families);
 	for (size_t i = 0; i < len; i++)
 		write_family(sorted[i], out);
