@@ -87,10 +87,14 @@ static void start_watch(struct request *request, struct http_request *http)
 {
 	struct http_watch *watch = XNEW(struct http_watch);
 	struct http_response response = {.status = 200, .headers = response_headers(request)};
+	struct loop *loop = request->loop;
 
 	watch->watcher = TAKE_PTR(request->response.watcher);
 	watch->stream = http_stream_start(http, &response, &stream_ops, watch);
-	watcher_start(watch->watcher, request->loop, &watch_sink, watch);
+	/* Nobody needs to know any more how it was asked for, and it may go on for an hour. */
+	request_free(request);
+	http_stream_trim(watch->stream);
+	watcher_start(watch->watcher, loop, &watch_sink, watch);
 }
 
 /* --- Home */

@@ -178,12 +178,10 @@ int apiserver_watch(struct apiserver *server, const struct local_call *call, str
 	result = fill_selectors(request, call, err);
 	if (result == 0) {
 		request_start(request); /* to a watcher nothing is posted */
-		if (request->response.watcher) {
-			request->home_data = NULL;
+		if (request->response.watcher)
 			*ret = TAKE_PTR(request->response.watcher);
-			return 0;
-		}
-		result = status_to_error(request->status, err);
+		else
+			result = status_to_error(request->status, err);
 	}
 	request_free(request);
 	return result;

@@ -48,11 +48,7 @@ struct request *request_free(struct request *request)
 {
 	if (!request)
 		return NULL;
-	if (request->response.watcher) {
-		/* It owns the request, and frees it as its last act. */
-		watcher_free(request->response.watcher);
-		return NULL;
-	}
+	watcher_free(request->response.watcher);
 	object_unref(request->response.object);
 	for (size_t i = 0; i < request->response.items.len; i++)
 		object_unref(request->response.items.items[i]);

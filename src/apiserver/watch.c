@@ -27,8 +27,24 @@ static const char *const event_names[WATCHER_EVENT_MAX] = {
 	[WATCHER_BOOKMARK] = "BOOKMARK", [WATCHER_ERROR] = "ERROR",
 };
 
+/*
+ * What was asked for.  The request itself is not kept: a watch lives for an hour, and most of its time does nothing.
+ * Selectors and texts are in `arena`.
+ */
+struct terms {
+	struct arena arena;
+	struct apiserver *server;
+	const struct resource *resource;
+	const struct strategy *strategy;
+	const struct schema *schema;
+	struct answer_form accepted;
+	struct request_options options;
+	struct str scope;
+};
+
 struct watcher {
-	struct request *request;
+	struct terms terms;
+	struct request *request; /* while pumping: what encoders take, with memory that goes when it is over */
 	struct loop *loop;
 	const struct watcher_sink *sink;
 	void *data;
@@ -38,7 +54,6 @@ struct watcher {
 	bool freed, ended, headers_sent;
 	struct loop_timer bookmark, deadline;
 	struct loop_defer again;
-	struct str scope;
 	/* Initial events: what is left of the snapshot. */
 	bool initial;
 	uint64_t initial_revision;
@@ -47,21 +62,71 @@ struct watcher {
 	struct buf out;
 };
 
-struct watcher *watcher_new(struct request *request)
+static void copy_terms(struct terms *terms, const struct request *request)
+{
+	const struct request_options *options = &request->options;
+	struct arena *arena = &terms->arena;
+
+	/* Most need no more than their scope. */
+	arena_reserve(arena, sizeof(struct str) * 8 + options->label_text.len + options->field_text.len);
+	terms->server = request->server;
+	terms->resource = request->resource;
+	terms->strategy = request->strategy;
+	terms->schema = request->schema;
+	terms->accepted = request->accepted;
+	terms->accepted.kind_version = arena_str(arena, request->accepted.kind_version);
+	terms->options = (struct request_options){
+		.labels = selector_copy(&options->labels, arena),
+		.fields = selector_copy(&options->fields, arena),
+		.revision = options->revision,
+		.timeout_seconds = options->timeout_seconds,
+		.bookmarks = options->bookmarks,
+		.send_initial_events = options->send_initial_events,
+		.send_initial_events_set = options->send_initial_events_set,
+		.include_object = arena_str(arena, options->include_object),
+	};
+	terms->scope = stored_key(request->resource, request->info.name_space, STR_EMPTY, arena);
+}
+
+struct watcher *watcher_new(const struct request *request)
 {
 	struct watcher *watcher = XNEW(struct watcher);
 
-	watcher->request = request;
+	copy_terms(&watcher->terms, request);
 	buf_init(&watcher->out, LIMIT_RESPONSE_BODY);
 	return watcher;
+}
+
+/* Makes @request, on the caller's stack, what encoders and selectors take. */
+static void begin_request(struct watcher *watcher, struct request *request)
+{
+	const struct terms *terms = &watcher->terms;
+	int64_t wall = clock_wall_ns();
+
+	*request = (struct request){
+		.server = terms->server,
+		.resource = terms->resource,
+		.strategy = terms->strategy,
+		.schema = terms->schema,
+		.accepted = terms->accepted,
+		.options = terms->options,
+		.now = {wall / NS_PER_SEC, (int32_t)(wall % NS_PER_SEC), true},
+	};
+	arena_init(&request->arena, LIMIT_REQUEST_MEMORY);
+	watcher->request = request;
+}
+
+static void end_request(struct watcher *watcher)
+{
+	arena_release(&watcher->request->arena);
+	watcher->request = NULL;
 }
 
 static void destroy(struct watcher *watcher)
 {
 	buf_release(&watcher->out);
 	free(watcher->initial_start);
-	watcher->request->response.watcher = NULL;
-	request_free(watcher->request);
+	arena_release(&watcher->terms.arena);
 	free(watcher);
 }
 
@@ -214,10 +279,10 @@ static enum store_visit visit_initial(void *data, const struct store_record *rec
 /* One slice of the snapshot. */
 static void pump_initial(struct watcher *watcher)
 {
-	struct store_view *view = store_view_acquire(watcher->request->server->store);
+	struct store_view *view = store_view_acquire(watcher->terms.server->store);
 	struct initial_visit visit = {.watcher = watcher};
 	struct store_range range = {
-		.scope = watcher->scope,
+		.scope = watcher->terms.scope,
 		.start = {watcher->initial_start, watcher->initial_start_len},
 		.revision = watcher->initial_revision,
 		.limit = SLICE_RECORDS,
@@ -237,8 +302,8 @@ static void pump_initial(struct watcher *watcher)
 	watcher->initial_start = visit.last;
 	/* On with the key after the last: that key and the NUL xmemdup() put behind it. */
 	watcher->initial_start_len = visit.last ? visit.last_len + 1 : 0;
-	if (!watcher->initial && watcher->request->options.send_initial_events &&
-	    (watcher->request->options.bookmarks || watcher->sink->event))
+	if (!watcher->initial && watcher->terms.options.send_initial_events &&
+	    (watcher->terms.options.bookmarks || watcher->sink->event))
 		send_bookmark(watcher, watcher->initial_revision, true);
 }
 
@@ -273,18 +338,19 @@ static bool pump_events(struct watcher *watcher)
 
 void watcher_pump(struct watcher *watcher)
 {
+	struct request request;
 	bool again = false;
 
-	if (watcher->ended || !watcher->sink)
+	if (watcher->ended || !watcher->sink || (watcher->initial && full(watcher)))
 		return;
+	begin_request(watcher, &request);
 	if (watcher->initial) {
-		if (full(watcher))
-			return;
 		pump_initial(watcher);
 		again = !watcher->ended;
 	} else if (watcher->watch) {
 		again = !pump_events(watcher);
 	}
+	end_request(watcher);
 	flush(watcher);
 	if (again && !watcher->ended)
 		loop_defer(&watcher->again);
@@ -317,10 +383,13 @@ static void wakeup(void *data)
 static void bookmark_due(struct loop_timer *timer)
 {
 	struct watcher *watcher = CONTAINER_OF(timer, struct watcher, bookmark);
+	struct request request;
 
 	if (watcher->initial || !watcher->watch)
 		return;
+	begin_request(watcher, &request);
 	send_bookmark(watcher, store_watch_progress(watcher->watch), false);
+	end_request(watcher);
 	flush(watcher);
 }
 
@@ -331,7 +400,7 @@ static void deadline_due(struct loop_timer *timer)
 
 static void start_timers(struct watcher *watcher)
 {
-	const struct request_options *options = &watcher->request->options;
+	const struct request_options *options = &watcher->terms.options;
 	int64_t seconds = options->timeout_seconds;
 
 	if (seconds <= 0)
@@ -348,8 +417,8 @@ static void start_timers(struct watcher *watcher)
 /* Where the stream begins: with a snapshot, or after a revision. */
 static uint64_t choose_start(struct watcher *watcher)
 {
-	const struct request_options *options = &watcher->request->options;
-	uint64_t current = store_current_revision(watcher->request->server->store);
+	const struct request_options *options = &watcher->terms.options;
+	uint64_t current = store_current_revision(watcher->terms.server->store);
 
 	if (options->send_initial_events_set)
 		watcher->initial = options->send_initial_events;
@@ -361,24 +430,31 @@ static uint64_t choose_start(struct watcher *watcher)
 	return current;
 }
 
+/* Why there can be no watch: the stream's first and last event. */
+static void refuse(struct watcher *watcher, const struct error *err)
+{
+	struct request request;
+
+	begin_request(watcher, &request);
+	send_error(watcher, err);
+	end_request(watcher);
+}
+
 void watcher_start(struct watcher *watcher, struct loop *loop, const struct watcher_sink *sink, void *data)
 {
-	struct request *request = watcher->request;
-	struct store_watch_options options = {.wakeup = wakeup, .data = watcher};
+	struct store_watch_options options = {.scope = watcher->terms.scope, .wakeup = wakeup, .data = watcher};
 	struct error err = {0};
 
 	watcher->loop = loop;
 	watcher->sink = sink;
 	watcher->data = data;
 	watcher->call.run = woken;
-	watcher->scope = stored_key(request->resource, request->info.name_space, STR_EMPTY, &request->arena);
 	start_timers(watcher);
-	options.scope = watcher->scope;
 	options.revision = choose_start(watcher);
-	if (store_watch_open(request->server->store, &options, &watcher->watch, &err) < 0) {
+	if (store_watch_open(watcher->terms.server->store, &options, &watcher->watch, &err) < 0) {
 		/* A revision that is still to come: nothing happens until it has, or the time is over. */
 		if (err.code != ERR_TIMEOUT)
-			send_error(watcher, &err);
+			refuse(watcher, &err);
 		return;
 	}
 	/* With revision 0 there is nothing before it: an empty store. */

@@ -1,10 +1,10 @@
 /*
  * Watchers: one cursor over the store's events each, turned into what the client asked for.
  *
- * A watcher owns the request it came from (selectors, negotiated form) and a watch of the store.  It is started on a
- * loop with a sink and works there alone: each time something new is there, or the sink has taken what it had, it pumps
- * events into the sink until the sink has enough.  Initial events are read in slices of one snapshot, so a long list
- * stalls nobody.
+ * A watcher has a copy of what the request it came from asked for (selectors, negotiated form), so that the request can
+ * go, and a watch of the store.  It is started on a loop with a sink and works there alone: each time something new is
+ * there, or the sink has taken what it had, it pumps events into the sink until the sink has enough.  Initial events
+ * are read in slices of one snapshot, so a long list stalls nobody.
  *
  *   what selects the object after an event, and before it    event
  *   yes, no                                                  ADDED
@@ -43,8 +43,8 @@ struct watcher_sink {
 	void (*ended)(void *data, const struct error *err);
 };
 
-/* Takes the request over. */
-struct watcher *watcher_new(struct request *request) __attribute__((returns_nonnull));
+/* Keeps nothing of @request. */
+struct watcher *watcher_new(const struct request *request) __attribute__((returns_nonnull));
 /* Opens the store's watch and begins to pump.  On @loop's thread. */
 void watcher_start(struct watcher *watcher, struct loop *loop, const struct watcher_sink *sink, void *data);
 /* The sink has room again. */

@@ -444,6 +444,22 @@ struct selector selector_from_map(const struct str_map *labels, struct arena *ar
 	return (struct selector){.items = items, .len = labels->len};
 }
 
+struct selector selector_copy(const struct selector *selector, struct arena *arena)
+{
+	struct selector_requirement *items = ARENA_NEW_N(arena, struct selector_requirement, selector->len);
+
+	for (size_t i = 0; i < selector->len; i++) {
+		const struct selector_requirement *from = &selector->items[i];
+
+		items[i] = (struct selector_requirement){
+			.key = arena_str(arena, from->key),
+			.op = from->op,
+			.values = sorted_values(from->values.items, from->values.len, false, arena),
+		};
+	}
+	return (struct selector){.items = items, .len = selector->len, .nothing = selector->nothing};
+}
+
 static bool has_value(const struct str_slice *values, struct str value)
 {
 	SLICE_FOREACH (item, *values)

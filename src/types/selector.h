@@ -43,6 +43,8 @@ int selector_from_label_selector(const struct meta_v1_label_selector *labels, st
 				 struct error *err) MUST_CHECK;
 /* `matchLabels` alone, as services and replication controllers have; an empty map matches everything. */
 struct selector selector_from_map(const struct str_map *labels, struct arena *arena);
+/* A copy that needs nothing of where @selector lives. */
+struct selector selector_copy(const struct selector *selector, struct arena *arena);
 
 bool selector_matches(const struct selector *selector, const struct str_map *labels);
 /* For field selectors: @get returns the value of a field path ("" when unset). */

@@ -81,17 +81,17 @@ class Api:
     def delete(self, path, **kwargs):
         return self.call('DELETE', path, **kwargs)
 
-    def watch(self, path, seconds=15):
+    def watch(self, path, seconds=15, headers=None):
         """A watch: an iterator of events, to be closed."""
-        return Watch(self, path, seconds)
+        return Watch(self, path, seconds, headers)
 
 
 class Watch:
     """Events of one watch request.  Iterating blocks until the next one, at most `seconds`."""
 
-    def __init__(self, api, path, seconds):
+    def __init__(self, api, path, seconds, headers):
         self.conn = api.connect(seconds)
-        self.conn.request('GET', path + ('&' if '?' in path else '?') + 'watch=true', headers=api._headers(None, '', None))
+        self.conn.request('GET', path + ('&' if '?' in path else '?') + 'watch=true', headers=api._headers(None, '', headers))
         self.reply = self.conn.getresponse()
         assert self.reply.status == 200, (self.reply.status, self.reply.read())
 

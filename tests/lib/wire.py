@@ -1,6 +1,7 @@
 """A client that says exactly the bytes it is told, over TLS: what goes into which record and which write is the test's to say."""
 import socket
 import ssl
+import struct
 
 from lib import wait
 
@@ -115,3 +116,55 @@ class Wire:
             self.line()
             if not size:
                 return status, headers, body
+
+
+# Types, flags and settings of HTTP/2 (RFC 9113, 6).
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+
+def frame(kind, flags=0, stream=0, payload=b''):
+    return struct.pack('>IBI', len(payload) << 8 | kind, flags, stream) + payload
+
+
+def field(name, value):
+    """A header field as a literal that no table remembers (RFC 7541, 6.2.2)."""
+    def text(data):
+        size = b''
+        if len(data) < 127:
+            return bytes([len(data)]) + data
+        rest = len(data) - 127
+        while rest >= 128:
+            size, rest = size + bytes([rest % 128 | 128]), rest // 128
+        return b'\x7f' + size + bytes([rest]) + data
+    return b'\0' + text(name.encode()) + text(value.encode())
+
+
+def request_fields(path, method='GET', headers=()):
+    return b''.join(field(*pair) for pair in ((':method', method), (':scheme', 'https'), (':authority', 'x'), (':path', path), *headers))
+
+
+class Http2(Wire):
+    """The same with frames of HTTP/2; the preface has been said."""
+
+    def __init__(self, api, seconds=20):
+        super().__init__(api, 'h2', seconds)
+        self.send(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(SETTINGS))
+
+    def request(self, stream, path, **kwargs):
+        self.add(frame(HEADERS, END_HEADERS | END_STREAM, stream, request_fields(path, **kwargs)))
+
+    def frame(self):
+        """Kind, flags, stream and payload of the next frame; None at the end."""
+        head = self.exactly(9)
+        if head is None:
+            return None
+        size, kind = struct.unpack('>I', b'\0' + head[:3])[0], head[3]
+        return kind, head[4], struct.unpack('>I', head[5:])[0], self.exactly(size)
+
+    def next(self, *kinds):
+        """The next frame of one of these kinds; None at the end."""
+        while True:
+            got = self.frame()
+            if got is None or got[0] in kinds:
+                return got

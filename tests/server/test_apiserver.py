@@ -71,6 +71,23 @@ def test_selected_watch_shows_entering_and_leaving(server):
             assert next(watch)['type'] == kind
 
 
+def test_watch_as_table_keeps_what_was_asked_for(server):
+    """The request has gone by then: its form and its selectors have not."""
+    api = server.api()
+    version = make(api, 'a')['metadata']['resourceVersion']
+    table = {'Accept': 'application/json;as=Table;v=v1;g=meta.k8s.io'}
+    query = '?fieldSelector=metadata.name%3Da&labelSelector=n+in+(0,1,2)&includeObject=None&resourceVersion=' + version
+    with api.watch(MAPS + query, headers=table) as watch:
+        make(api, 'b')
+        for i in range(3):
+            api.call('PATCH', MAPS + '/a', {'metadata': {'labels': {'n': str(i)}}}, content_type='application/merge-patch+json')
+            event = next(watch)
+            rows = event['object']['rows']
+            assert event['type'] == ('MODIFIED' if i else 'ADDED') and event['object']['apiVersion'] == 'meta.k8s.io/v1'
+            assert [(row['cells'][0], row['object']) for row in rows] == [('a', None)]
+            assert bool(event['object']['columnDefinitions']) == (i == 0)
+
+
 def test_pages_are_one_snapshot(server):
     api = server.api()
     for name in 'abcde':

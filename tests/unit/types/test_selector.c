@@ -44,6 +44,8 @@ static void test_parse_and_match(void **state UNUSED)
 		assert_int_equal(selector_parse(str_from(cases[i].text), &arena, &selector, &err), 0);
 		assert_str_equal(selector_format(&selector, &arena), cases[i].canonical);
 		assert_int_equal(selector_matches(&selector, &labels), cases[i].matches);
+		selector = selector_copy(&selector, &arena);
+		assert_str_equal(selector_format(&selector, &arena), cases[i].canonical);
 		arena_release(&arena);
 	}
 }
