@@ -91,7 +91,7 @@ def test_exec_brings_all_of_a_large_output(cluster, sleeper):
 
 
 def test_exec_with_a_terminal(cluster, sleeper):
-    command = "stty cols 91 rows 17; %s exec -i -t %s -- sh -c 'tty; until stty size; do sleep 0.1; done; echo err >&2; exit 4'" % (cluster.kubectl.path, sleeper)
+    command = "stty cols 91 rows 17; %s exec -i -t %s -- sh -c 'tty; until stty size 2>&1 | grep \"17 91\"; do sleep 0.1; done; echo err >&2; exit 4'" % (cluster.kubectl.path, sleeper)
     result = proc.run(['script', '-qec', command, '/dev/null'], env=cluster.kubectl.env, netns=cluster.host.netns, check=False)
     assert result.status == 4 and '/dev/pts/' in result.out and '17 91' in result.out and 'err' in result.out, result
 

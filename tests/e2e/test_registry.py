@@ -1,44 +1,23 @@
-"""Pulls from a real registry on loopback: by tag and digest, what is missing, nobody there, and that the content runs."""
+"""Pulls from a real registry on loopback: by tag and digest, what is missing, nobody there, and that the content runs; and from a
+node that has no way to it but the machine's own network."""
 import os
-import subprocess
-import time
-import urllib.request
 
 import pytest
 
-from lib import runtime as rt
+from lib import proc, runtime as rt, wait
 from lib.image import Image
+from lib.node import OneNode
+from lib.registry import Registry
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root, for containers')
 
 
 @pytest.fixture
 def registry(test_id):
-    """Debian's docker-registry with one image in it: its address."""
-    port = test_id.port()
-    config = os.path.join(test_id.path, 'registry.yml')
-    with open(config, 'w') as f:
-        f.write('version: 0.1\nlog: {level: error}\nstorage:\n  filesystem: {rootdirectory: %s}\nhttp: {addr: "127.0.0.1:%d"}\n'
-                % (test_id.folder('registry'), port))
-    with open(os.path.join(test_id.path, 'registry.log'), 'wb') as log:
-        process = subprocess.Popen(['docker-registry', 'serve', config], stdout=log, stderr=log)
-    address = '127.0.0.1:%d' % port
-    try:
-        end = time.monotonic() + 20
-        while True:
-            try:
-                urllib.request.urlopen('http://%s/v2/' % address, timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < end and process.poll() is None
-                time.sleep(0.05)
-        archive = Image('team/app:v1', cmd=['echo', 'from the registry']).docker_archive(os.path.join(test_id.path, 'app.tar'))
-        subprocess.run(['skopeo', '--insecure-policy', 'copy', '--quiet', '--dest-tls-verify=false', 'docker-archive:' + archive,
-                        'docker://%s/team/app:v1' % address], check=True, timeout=60)
-        yield address
-    finally:
-        process.kill()
-        process.wait()
+    """A registry with one image in it: its address."""
+    with Registry(test_id) as made:
+        made.push('team/app:v1', Image('team/app:v1', cmd=['echo', 'from the registry']))
+        yield made.address
 
 
 @pytest.fixture
@@ -76,3 +55,31 @@ def test_pull_failures(runtime, registry, test_id):
         assert caught.value.reason == reason and text in str(caught.value)
     assert runtime.call('images')['items'] == []
     assert os.listdir(os.path.join(runtime.data, 'images', 'ingest')) == []
+
+
+@pytest.fixture
+def machine(test_id):
+    """A namespace that is the machine's own network as a node in another one sees it: nothing leads there."""
+    name = test_id.netns('machine')
+    proc.run(['ip', 'netns', 'add', name])
+    try:
+        proc.run(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
+        yield name
+    finally:
+        proc.run(['ip', 'netns', 'del', name], check=False)
+
+
+@pytest.mark.seconds(150)
+def test_a_node_in_a_namespace_pulls_through_the_machines_network(test_id, machine):
+    with Registry(test_id, netns=machine) as registry, OneNode(test_id, 'local.test/box:1') as node:
+        name = registry.push('team/app:v1', Image('team/app:v1', entrypoint=['/bin/sh', '-c']))
+        node.apply('puller', [{'image': name, 'args': ['echo pulled; exec sleep 1000']}], restart='Always')
+        waiting = ('get', 'pod', 'puller', '-o', 'jsonpath={.status.containerStatuses[0].state.waiting.reason}')
+        wait.until(lambda: node.kubectl(*waiting).out in ('ErrImagePull', 'ImagePullBackOff'), 'the registry cannot be reached', 30)
+        events = node.kubectl('get', 'events', '-o', 'jsonpath={.items[*].message}').out
+        assert 'failed to do request' in events and 'Error: ErrImagePull' in events
+        node.server.stop()
+        node.server.flags += ['--host-netns', '/run/netns/' + machine]
+        node.server.start()
+        node.wait_phase('puller', 'Running')
+        wait.until(lambda: node.kubectl('logs', 'puller').out == 'pulled\n', 'what was pulled runs', 30)

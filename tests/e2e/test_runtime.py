@@ -71,7 +71,7 @@ def test_exec(runtime):
     assert (answer['exit_code'], answer['stdout'], answer['stderr']) == (5, 'out\n', 'err\n')
     answer = runtime.call('exec', id=app, command=['cat'], stdin='through and back\n')
     assert (answer['exit_code'], answer['stdout']) == (0, 'through and back\n')
-    answer = runtime.call('exec', id=app, command=['sh', '-c', 'sleep 0.2; stty size; tty; exit 4'], stdin='', tty=True)
+    answer = runtime.call('exec', id=app, command=['sh', '-c', 'until stty size 2>&1 | grep "33 77"; do sleep 0.05; done; tty; exit 4'], stdin='', tty=True)
     assert answer['exit_code'] == 4 and '33 77' in answer['stdout'] and '/dev/pts' in answer['stdout']
     assert runtime.exec(app, 'sh', '-c', 'kill -9 $$')['exit_code'] == 137
     with pytest.raises(rt.RuntimeError_, match='no-such-program'):
@@ -85,7 +85,7 @@ def test_exec(runtime):
 def test_terminal_and_attach(runtime):
     app = runtime.create(runtime.sandbox(), command=['/bin/sh'], tty=True, stdin=True)
     runtime.call('start', id=app)
-    answer = runtime.call('attach', id=app, stdin='echo $((6*7)); stty size; exit 9\n')
+    answer = runtime.call('attach', id=app, stdin='echo $((6*7)); until stty size 2>&1 | grep "33 77"; do sleep 0.05; done; exit 9\n')
     assert '42' in answer['stdout'] and '33 77' in answer['stdout'] and answer['exit_code'] == 9
     runtime.wait_log('42')
 
