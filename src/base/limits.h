@@ -31,7 +31,8 @@
 #define LIMIT_QUEUE		  1000000 /* keys in a work queue */
 #define LIMIT_OBJECT_KEYS	  100000  /* values one object is indexed under, keys one event concerns */
 #define LIMIT_CLIENT_CALL_SECONDS 60	  /* one call of a component to the API */
-#define LIMIT_RECORDED_EVENTS	  1000	  /* events waiting to be written */
+#define LIMIT_CREDENTIAL	  (1 * MIB)  /* a kubeconfig, or a certificate, key or token it names */
+#define LIMIT_RECORDED_EVENTS	  1000	     /* events waiting to be written */
 #define LIMIT_EXEC_OUTPUT	  (16 * MIB) /* each stream of a synchronous exec; containerd's maxExecSyncSize */
 #define LIMIT_IMAGE_BLOB	  (UINT64_C(64) << 30) /* one layer, compressed or not */
 #define LIMIT_IMAGE_ENTRIES	  2000000	       /* files in one layer */

@@ -11,7 +11,6 @@
 #include "base/limits.h"
 #include "client/https_path.h"
 #include "net/http_client.h"
-#include "net/tls.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
 #include "types/codec.h"
@@ -23,10 +22,10 @@
 struct https {
 	struct transport transport;
 	struct arena arena; /* of the configuration */
-	struct https_config config;
+	struct str server, server_name, user_agent;
+	struct credentials *credentials;
 	struct loop *loop;
 	struct thread *thread;
-	struct tls_context *tls;
 	struct http_client *http;
 };
 
@@ -35,15 +34,34 @@ struct https {
 static size_t add_headers(const struct https *https, const char *content_type, struct arena *arena,
 			  struct http_header *out)
 {
+	struct str token = credentials_token(https->credentials, arena);
 	size_t len = 0;
 
 	out[len++] = (struct http_header){STR("accept"), STR("application/json")};
 	if (content_type)
 		out[len++] = (struct http_header){STR("content-type"), str_from(content_type)};
-	if (https->config.token.len)
-		out[len++] = (struct http_header){STR("authorization"),
-						  arena_printf(arena, "Bearer " STR_FMT, STR_ARG(https->config.token))};
+	if (token.len)
+		out[len++] = (struct http_header){STR("authorization"), arena_concat(arena, STR("Bearer "), token)};
 	return len;
+}
+
+static void on_rotation(void *data)
+{
+	http_client_reset(((struct https *)data)->http);
+}
+
+/* Before a call or a watch, on its caller's thread, which may read files. */
+static void refresh(struct https *https)
+{
+	if (credentials_refresh(https->credentials, clock_monotonic_ns()))
+		loop_post(https->loop, on_rotation, https);
+}
+
+/* What came of it: there may be newer credentials than those that were not taken. */
+static void judge(struct https *https, int status, const struct error *err)
+{
+	if (status == 401 || (err && err->code == ERR_CLOSED))
+		credentials_doubt(https->credentials);
 }
 
 static const char *patch_content_type(enum patch_type type)
@@ -198,17 +216,21 @@ static int https_call(struct transport *transport, const struct api_request *req
 	int r;
 
 	arena_init(&arena, LIMIT_RESPONSE_BODY);
+	refresh(https);
 	if (body_of(request, &arena, &body, &content_type, err) < 0)
 		return -(int)err->code;
 	if (http_client_do(
 		    https->http,
 		    &(struct http_call_config){.method = methods[request->operation],
-					       .url = https_url(https->config.server, request, &arena),
+					       .url = https_url(https->server, request, &arena),
 					       .headers = {headers, add_headers(https, content_type, &arena, headers)},
 					       .body = PAYLOAD(body),
 					       .timeout = LIMIT_CLIENT_CALL_SECONDS * NS_PER_SEC},
-		    &arena, &result, err) < 0)
+		    &arena, &result, err) < 0) {
+		judge(https, 0, err);
 		return -(int)err->code;
+	}
+	judge(https, result.status, NULL);
 	if (result.status < 200 || result.status > 299)
 		return fail(result.status, result.body, &arena, err);
 	r = request->operation == API_LIST ? take_list(request, result.body, &arena, &response, err)
@@ -326,6 +348,7 @@ static void on_ended(struct http_call *call UNUSED, void *data, const struct err
 
 	watch->call = NULL;
 	watch->ended = true;
+	judge(watch->https, watch->status, err);
 	if (watch->failure.code)
 		why = watch->failure;
 	else if (err)
@@ -373,7 +396,8 @@ static int https_watch(struct transport *transport, const struct api_request *re
 
 	watch->https = CONTAINER_OF(transport, struct https, transport);
 	watch->resource = request->resource;
-	watch->url = https_watch_url(watch->https->config.server, request, revision, &watch->arena);
+	refresh(watch->https);
+	watch->url = https_watch_url(watch->https->server, request, revision, &watch->arena);
 	watch->sink = sink;
 	mutex_init(&watch->lock);
 	buf_init(&watch->line, LINE_MAX);
@@ -424,40 +448,31 @@ static void https_free(struct transport *transport)
 		http_client_free(https->http);
 	}
 	loop_free(https->loop);
-	tls_context_unref(https->tls);
+	credentials_free(https->credentials);
 	arena_release(&https->arena);
 	free(https);
-}
-
-static struct https_config copy_config(const struct https_config *config, struct arena *arena)
-{
-	return (struct https_config){
-		.server = arena_str(arena, config->server),
-		.token = arena_str(arena, config->token),
-		.server_name = arena_str(arena, config->server_name),
-		.user_agent =
-			arena_str(arena, config->user_agent.len ? config->user_agent : STR("wherry/" WHERRY_VERSION)),
-	};
 }
 
 int https_transport_new(const struct https_config *config, struct transport **ret, struct error *err)
 {
 	static const struct transport_ops ops = {https_call, https_watch, https_watch_close, https_free};
-	struct tls_client_config tls = {config->ca_pem, config->certificate_pem, config->key_pem, config->insecure};
-	struct tls_context *context;
+	struct str user_agent = config->user_agent.len ? config->user_agent : STR("wherry/" WHERRY_VERSION);
+	struct credentials *credentials;
 	struct https *https;
 
-	if (tls_context_new_client(&tls, &context, err) < 0)
+	if (credentials_new(&config->credentials, clock_monotonic_ns(), &credentials, err) < 0)
 		return -(int)err->code;
 	https = XNEW(struct https);
 	https->transport.ops = &ops;
-	https->config = copy_config(config, &https->arena);
-	https->tls = context;
+	https->server = arena_str(&https->arena, config->server);
+	https->server_name = arena_str(&https->arena, config->server_name);
+	https->user_agent = arena_str(&https->arena, user_agent);
+	https->credentials = credentials;
 	https->loop = loop_new();
 	https->http = http_client_new(&(struct http_client_config){.loop = https->loop,
-								   .tls = https->tls,
-								   .server_name = https->config.server_name,
-								   .user_agent = https->config.user_agent});
+								   .tls = credentials_tls(credentials),
+								   .server_name = https->server_name,
+								   .user_agent = https->user_agent});
 	if (thread_start("https", run_loop, https->loop, &https->thread, err) < 0) {
 		https_free(&https->transport);
 		return -(int)err->code;

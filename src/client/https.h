@@ -3,20 +3,21 @@
  *
  * It has a loop and a thread of its own for connections; one HTTP/2 connection carries the calls and watches.  Objects
  * travel as JSON.  A watch is a stream of events, each on a line; a line longer than two objects may be ends it.
+ *
+ * Credentials follow their files (credentials.h).  After a rotation calls and watches under way go on with the
+ * connection they have, and the next ones make another.
  */
 #ifndef WHERRY_CLIENT_HTTPS_H
 #define WHERRY_CLIENT_HTTPS_H
 
+#include "client/credentials.h"
 #include "client/transport.h"
 
 struct https_config {
-	struct str server;		     /* "https://10.0.0.1:6443" */
-	struct str ca_pem;		     /* empty: the system's */
-	struct str certificate_pem, key_pem; /* may be empty */
-	struct str token;		     /* bearer; may be empty */
-	struct str server_name;		     /* checked instead of the URL's host */
+	struct str server;	/* "https://10.0.0.1:6443" */
+	struct str server_name; /* checked instead of the URL's host */
 	struct str user_agent;
-	bool insecure;
+	struct credentials_config credentials;
 };
 
 /* The configuration is copied.  transport_free() ends its watches and its thread. */

@@ -75,7 +75,7 @@ static int open_transport(struct node *node, struct error *err)
 
 	if (kubeconfig_load(str_c(node->config->kubeconfig), STR_EMPTY, &arena, &config, err) < 0)
 		return -(int)err->code;
-	node->client_ca = arena_str(&node->arena, config.ca_pem);
+	node->client_ca = arena_str(&node->arena, config.credentials.ca.text);
 	config.user_agent = STR("kubelet/wherry-" WHERRY_VERSION);
 	return https_transport_new(&config, &node->transport, err);
 }
