@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A control plane without a node: start to ready, memory and CPU at rest, bytes written, creates and reads per second.
+"""A control plane without a node: start to ready, memory and CPU at rest, bytes written, creates and reads per second,
+memory after many writes.
 
 Creates and reads are driven by h2load; reads are compared with nghttpd serving a file of the same size to the same load.
 """
@@ -16,7 +17,7 @@ from lib import proc, wait                        # noqa: E402
 from lib.cluster import Server                    # noqa: E402
 from lib.testid import TestId                     # noqa: E402
 
-STARTS, REST_SECONDS, CREATES, READS = 5, 10, 50000, 200000
+STARTS, REST_SECONDS, CREATES, READS, WRITES = 5, 10, 50000, 200000, 100000
 NGHTTPD = next((p for p in ('/usr/sbin/nghttpd', '/usr/bin/nghttpd') if os.path.exists(p)), 'nghttpd')
 
 
@@ -112,9 +113,46 @@ def h2load(url, count, clients, streams, folder, body=None, headers=()):
     return float(re.search(r'finished in [^,]+, ([\d.]+) req/s', out).group(1))
 
 
-def measure_load(server, test_id):
+def bench_headers(server):
+    """An account that may do everything, as headers."""
+    server.kubectl('create', 'serviceaccount', 'bench', '-n', 'default')
+    server.kubectl('create', 'clusterrolebinding', 'bench', '--clusterrole=cluster-admin', '--serviceaccount=default:bench')
     token = server.kubectl('create', 'token', 'bench', '-n', 'default').out.strip()
-    headers = ['authorization: Bearer ' + token, 'accept: application/json']
+    return ['authorization: Bearer ' + token, 'accept: application/json']
+
+
+def report_memory(server, name):
+    memory = rollup(family(server.process.pid), ('Pss_Anon', 'Pss_Shmem'))
+    report('server/memory/' + name, memory['Pss_Anon'] + memory['Pss_Shmem'], 'MB')
+
+
+def measure_memory(test_id):
+    """What 100 000 writes leave behind, of one object and of as many, and a list of them all."""
+    with Server(test_id, name='updates') as server:
+        headers = bench_headers(server)
+        path = server.url + '/api/v1/namespaces/default/configmaps'
+        server.api().create('/api/v1/namespaces/default/configmaps', {'metadata': {'name': 'one'}, 'data': {'key': 'x' * 200, 'other': ''}})
+        # Each changes it: an update to what is there already writes nothing.
+        swap = ','.join('{"op":"%s","from":"/data/%s","path":"/data/%s"}' % step
+                        for step in (('move', 'key', 'third'), ('move', 'other', 'key'), ('move', 'third', 'other')))
+        h2load(path + '/one', WRITES, 1, 1, test_id.path, '[%s]' % swap,
+               headers + ['content-type: application/json-patch+json', ':method: PATCH'])
+        report_memory(server, '100k-updates')
+    # Events are in the store alone; of everything else the garbage collector's cache has a copy.
+    for name, fields in (('events', '"involvedObject":{"kind":"Pod","namespace":"default","name":"one"},"message":"%s"}' % ('x' * 200)),
+                         ('configmaps', '"data":{"key":"%s"}}' % ('x' * 200))):
+        with Server(test_id, name=name) as server:
+            headers = bench_headers(server)
+            path = server.url + '/api/v1/namespaces/default/' + name
+            h2load(path, WRITES, 8, 32, test_id.path, '{"metadata":{"generateName":"bench-"},' + fields,
+                   headers + ['content-type: application/json'])
+            report_memory(server, '100k-' + name)
+            server.api().get('/api/v1/' + name)
+            report_memory(server, '100k-%s-listed' % name)
+
+
+def measure_load(server, test_id):
+    headers = bench_headers(server)
     path = server.url + '/api/v1/namespaces/default/configmaps'
     body = '{"metadata":{"generateName":"bench-"},"data":{"key":"%s"}}' % ('x' * 200)
     for clients, streams in ((1, 1), (8, 32)):
@@ -151,9 +189,8 @@ def main():
         measure_starts(test_id)
         with Server(test_id) as server:
             measure_rest(server)
-            server.kubectl('create', 'serviceaccount', 'bench', '-n', 'default')
-            server.kubectl('create', 'clusterrolebinding', 'bench', '--clusterrole=cluster-admin', '--serviceaccount=default:bench')
             measure_load(server, test_id)
+        measure_memory(test_id)
 
 
 if __name__ == '__main__':

@@ -25,10 +25,16 @@ static void stamp_object(void *object, uint64_t revision)
 	object_set_revision(object, revision);
 }
 
+static size_t object_size(const void *object)
+{
+	return ((const struct object *)object)->arena.size;
+}
+
 const struct store_objects apiserver_store_objects = {
 	.ref = ref_object,
 	.unref = unref_object,
 	.stamp = stamp_object,
+	.size = object_size,
 };
 
 struct apiserver *apiserver_new(const struct apiserver_config *config, struct store *store, struct metrics *metrics,

@@ -15,6 +15,8 @@
 #define LIMIT_OBJECT		  (3 * MIB / 2) /* a stored value: etcd's default request limit */
 #define LIMIT_STORE_KEY		  1024		/* a stored key, its topic too */
 #define LIMIT_STORE_HEADER	  (512 * KIB)	/* labels and selectable fields of a stored value */
+#define LIMIT_STORE_VERSIONS	  (1 << 18)	/* kept for watches and old pages of lists: 33 MB of memory */
+#define LIMIT_STORE_OBJECTS	  (4 * MIB)	/* decoded objects of the last writes */
 #define LIMIT_JSON_DEPTH	  1000		/* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
 #define LIMIT_YAML_ALIASES	  99	    /* nodes a document's aliases may add for each node written, as upstream */
 #define LIMIT_PATCH_OPERATIONS	  10000	    /* of one JSON patch, upstream's MaxJSONPatchOperations */

@@ -130,31 +130,14 @@ static uint64_t record_bytes(const struct store_record *record)
 	return sizeof(*record) + record->key_len + record->topic_len + record->header_len + record->value_len;
 }
 
-/*
- * Decoded objects of replaced versions are worth keeping only as long as watchers typically lag: the last
- * LIMIT_WATCH_EVENTS events.  A version older than that loses its object when it is replaced, a younger one when that
- * many events have followed it (head_move_history).
- */
-static void drop_replaced_object(struct head *head, const struct store_record *old)
-{
-	size_t len = head->history.len;
-
-	if (len < LIMIT_WATCH_EVENTS || !head->history.cap ||
-	    old->revision >= history_at(&head->history, len - LIMIT_WATCH_EVENTS)->record->revision)
-		return;
-	store_record_drop_object(old);
-}
-
 void head_apply(struct head *head, struct store_record *record, int64_t time, int64_t expires_at)
 {
 	struct store_record *old;
 
 	assert(record->revision > head->revision);
 	old = UNCONST(struct store_record *, trie_put(&head->transaction, record));
-	if (old) {
+	if (old)
 		forget_expiry(head, old);
-		drop_replaced_object(head, old);
-	}
 	record->older = old;
 	add_expiry(head, record, expires_at);
 	head->revision = record->revision;
@@ -180,7 +163,8 @@ void head_trim(struct head *head, int64_t now, uint64_t compact)
 		const struct history_entry *entry = history_at(&head->history, head->trimmed);
 
 		if (entry->record->revision > compact && entry->time > now - head->window_ns &&
-		    head->history_bytes <= head->window_bytes)
+		    head->history_bytes <= head->window_bytes &&
+		    head->history.len + head->incoming.len - head->trimmed <= LIMIT_STORE_VERSIONS)
 			break;
 		trim_one(head, entry->record);
 		head->trimmed++;
@@ -195,28 +179,45 @@ void head_publish(struct head *head)
 	head->transaction.id++;
 }
 
-/* A version is replaced when the chain of a newer one leads to it: the index says which is the newest. */
-static void drop_lagging_object(struct head *head, const struct store_record *record)
+/* --- Decoded objects --- */
+
+/* The last `recent` entries of the history are those whose records may carry one. */
+static void drop_oldest_object(struct head *head)
 {
-	if (atomic_load_explicit(&record->object, memory_order_relaxed) &&
-	    head_get(head, store_record_key(record)) != record)
-		store_record_drop_object(record);
+	struct store_record *record = history_at(&head->history, head->history.len - head->recent)->record;
+
+	head->recent--;
+	head->objects -= record->object_size > 0;
+	head->objects_size -= record->object_size;
+	store_record_drop_object(record);
+}
+
+static void drop_objects_over_budget(struct head *head)
+{
+	while (head->recent > LIMIT_WATCH_EVENTS || head->objects_size > LIMIT_STORE_OBJECTS)
+		drop_oldest_object(head);
 }
 
 void head_move_history(struct head *head, size_t *ret_new)
 {
 	struct history *history = &head->history;
 
+	while (head->recent > history->len - head->trimmed)
+		drop_oldest_object(head);
 	history->first = (history->first + head->trimmed) & (history->cap ? history->cap - 1 : 0);
 	history->len -= head->trimmed;
 	head->trimmed = 0;
 	*ret_new = head->incoming.len;
 	for (size_t i = 0; i < head->incoming.len; i++) {
-		history_push(history, *history_at(&head->incoming, i));
-		if (history->len > LIMIT_WATCH_EVENTS)
-			drop_lagging_object(head, history_at(history, history->len - 1 - LIMIT_WATCH_EVENTS)->record);
+		const struct history_entry *entry = history_at(&head->incoming, i);
+
+		history_push(history, *entry);
+		head->recent++;
+		head->objects += entry->record->object_size > 0;
+		head->objects_size += entry->record->object_size;
 	}
 	head->incoming.first = head->incoming.len = 0;
+	drop_objects_over_budget(head);
 }
 
 const struct store_expiry *head_next_expiry(const struct head *head)

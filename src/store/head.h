@@ -10,6 +10,9 @@
  * version before that of any event after `oldest`, can be had.  A deletion stays in the index until the history lets
  * go of it.
  *
+ * Decoded objects are those of the last entries of the history, within a budget (base/limits.h): who watches gets them
+ * while they are new, and memory does not grow with what has been written.
+ *
  * References: the index holds one to each newest version, a version one to the one before it, the history one to
  * each of its entries.
  *
@@ -62,6 +65,8 @@ struct head {
 	struct history history;
 	struct history incoming; /* applied and not yet published */
 	uint64_t history_bytes;
+	size_t recent; /* entries at the end of the history whose records may carry an object */
+	size_t objects, objects_size;
 	size_t trimmed; /* entries at the front of the history to let go of at the next publish */
 	struct heap expiries;
 	struct revision_gap *gaps; /* never changes once the store is open */

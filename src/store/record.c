@@ -24,6 +24,7 @@ static void set_parts(struct store_record *record, const struct store_record_par
 	record->objects = objects;
 	record->older = NULL;
 	record->expiry = NULL;
+	record->object_size = 0;
 	atomic_init(&record->refs, 1);
 	atomic_init(&record->object, 0);
 }
@@ -124,29 +125,22 @@ void *store_record_object(const struct store_record *record)
 	return (void *)object;
 }
 
-void store_record_set_object(const struct store_record *record, void *object)
+void store_record_set_object(struct store_record *record, void *object)
 {
-	struct store_record *r = mutable(record);
-	uintptr_t old;
-
-	assert(r->objects && !((uintptr_t)object & OBJECT_LOCK));
-	old = lock_object(r);
-	if (!old && object) {
-		r->objects->ref(object);
-		old = (uintptr_t)object;
-	}
-	unlock_object(r, old);
+	assert(record->objects && object && !((uintptr_t)object & OBJECT_LOCK));
+	record->objects->ref(object);
+	record->object_size = (uint32_t)MIN(MAX(record->objects->size(object), 1), (size_t)UINT32_MAX);
+	atomic_store_explicit(&record->object, (uintptr_t)object, memory_order_relaxed);
 }
 
-void store_record_drop_object(const struct store_record *record)
+void store_record_drop_object(struct store_record *record)
 {
-	struct store_record *r = mutable(record);
 	uintptr_t object;
 
-	if (!r->objects || !atomic_load_explicit(&r->object, memory_order_relaxed))
+	if (!record->object_size)
 		return;
-	object = lock_object(r);
-	unlock_object(r, 0);
-	if (object)
-		r->objects->unref((void *)object);
+	record->object_size = 0;
+	object = lock_object(record);
+	unlock_object(record, 0);
+	record->objects->unref((void *)object);
 }

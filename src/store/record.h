@@ -5,7 +5,7 @@
  * record in it has gone.  Both counts are atomic; any thread may drop the last reference.
  *
  * The object's slot is a pointer whose lowest bit is a lock: it is held for the few instructions between reading the
- * pointer and taking a reference, so that store_drop_objects() cannot free an object in between.
+ * pointer and taking a reference, so that the committer cannot drop the object in between.
  */
 #ifndef WHERRY_STORE_RECORD_H
 #define WHERRY_STORE_RECORD_H
@@ -35,7 +35,9 @@ struct store_record *store_record_new(const struct store_record_parts *parts, co
  */
 struct store_record *store_record_new_in(struct store_extent *extent, const char *key, const char *rest,
 					 const struct store_record_parts *parts, const struct store_objects *objects);
+/* Gives a record that nobody else can see yet its object, of which it takes a reference. */
+void store_record_set_object(struct store_record *record, void *object);
 /* Takes the object away. */
-void store_record_drop_object(const struct store_record *record);
+void store_record_drop_object(struct store_record *record);
 
 #endif

@@ -220,7 +220,7 @@ static uint64_t entry_bytes(const struct segment_entry *entry)
 /* Goes back from the newest entry until one is outside; that one's revision is the oldest that can be read. */
 static int find_window(struct recovery *recovery, int64_t since, uint64_t bytes, struct error *err)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, versions = 0;
 
 	recovery->window_segment = recovery->found_len;
 	recovery->oldest = recovery->found_len ? recovery->found[0].segment->header.revision : 1;
@@ -232,7 +232,9 @@ static int find_window(struct recovery *recovery, int64_t since, uint64_t bytes,
 			if (r < 0)
 				return r;
 			sum += entry_bytes(&entry);
-			if (entry.type != SEGMENT_CLOSE && (entry.time <= since || sum > bytes)) {
+			versions += entry.type != SEGMENT_CLOSE;
+			if (entry.type != SEGMENT_CLOSE &&
+			    (entry.time <= since || sum > bytes || versions > LIMIT_STORE_VERSIONS)) {
 				recovery->oldest = entry.parts.revision;
 				return 0;
 			}

@@ -265,20 +265,6 @@ int store_watch_open(struct store *store, const struct store_watch_options *opti
 	return hub_watch_open(&store->committer.hub, options, ret, err);
 }
 
-static bool drop_object(void *data UNUSED, const struct store_record *record)
-{
-	store_record_drop_object(record);
-	return true;
-}
-
-void store_drop_objects(struct store *store)
-{
-	struct store_view *view = store_view_acquire(store);
-
-	trie_scan(&view->trie, STR_EMPTY, STR_EMPTY, drop_object, NULL);
-	store_view_release(view);
-}
-
 void store_stats(struct store *store, struct store_stats *ret)
 {
 	struct committer *committer = &store->committer;
@@ -294,6 +280,8 @@ void store_stats(struct store *store, struct store_stats *ret)
 	mutex_lock(&committer->hub.lock);
 	ret->watches = committer->hub.watches;
 	ret->history = committer->head.history.len;
+	ret->objects = committer->head.objects;
+	ret->objects_size = committer->head.objects_size;
 	mutex_unlock(&committer->hub.lock);
 	committer->backend->ops->stats(committer->backend, ret);
 }

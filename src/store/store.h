@@ -22,9 +22,9 @@
  * "spec.nodeName=n1"; a watch may ask for one topic and then gets only the events whose record, or the record before
  * it, has that topic.  All other selection is the reader's, on the header (see below), before and after the change.
  *
- * The window.  Older revisions can be read, and watches can start from them, back to the window: 5 minutes or 256 MB
- * of records, whichever is less.  Outside it the answer is ERR_EXPIRED (410 on the wire), as for a revision inside a
- * gap.  A revision that is still to come is ERR_TIMEOUT ("Too large resource version").
+ * The window.  Older revisions can be read, and watches can start from them, back to the window: 5 minutes, 256 MB of
+ * records or LIMIT_STORE_VERSIONS of them, whichever is less.  Outside it the answer is ERR_EXPIRED (410 on the wire),
+ *as for a revision inside a gap.  A revision that is still to come is ERR_TIMEOUT ("Too large resource version").
  *
  * Threads.  Everything here may be called from any thread, unless it says otherwise.  Readers take no lock: a view is
  * taken with one atomic addition (see view.h for why that is right).  One thread, the committer, changes things; it
@@ -36,9 +36,10 @@
  * they lie in the mapped log, where the kernel may drop and bring back their pages.  Hold a view for one request or one
  * turn of a loop, no longer: memory replaced meanwhile is kept for it.
  *
- * Objects.  A record may carry the caller's decoded object (`void *`, counted by the functions in store_objects), so
- * that readers and watchers need not decode what a writer just had in its hand.  An object may be missing at any time
- * (after a start, after store_drop_objects()): decode and store_record_set_object().
+ * Objects.  The record of a write carries the caller's decoded object (`void *`, counted by the functions in
+ * store_objects) for a while, so that watchers and whoever writes next need not decode what a writer just had in its
+ * hand.  Whoever needs an object for longer owns a reference: the store lets go of all but those of the last
+ * LIMIT_WATCH_EVENTS writes, and of these too when they take more than LIMIT_STORE_OBJECTS bytes.
  *
  * Revisions in values.  Stored bytes carry no resourceVersion, as only the committer knows it: readers add it from
  * store_record_revision().  For an object handed in with a write, store_objects.stamp sets it before anyone can see it.
@@ -82,6 +83,7 @@ struct store_record {
 	uint16_t topic_len;
 	bool deleted;
 	atomic_uint refs;
+	uint32_t object_size; /* of the committer: what the object counted when it was attached; 0: it is gone */
 	_Atomic(uintptr_t) object;
 	const struct store_objects *objects;
 	struct store_record *older;  /* the version before, within the window */
@@ -125,10 +127,8 @@ static inline bool store_record_deleted(const struct store_record *record)
 const struct store_record *store_record_ref(const struct store_record *record);
 /* Takes NULL; returns NULL. */
 const struct store_record *store_record_unref(const struct store_record *record);
-/* A new reference to the record's object, or NULL when it has none at present. */
+/* A new reference to the record's object, or NULL when it has none any more: its bytes say the same. */
 void *store_record_object(const struct store_record *record);
-/* Gives the record an object decoded from its bytes; takes a reference of its own, none when there is one already. */
-void store_record_set_object(const struct store_record *record, void *object);
 
 /* --- Opening ------------------------------------------------------------------------------------------------- */
 
@@ -138,6 +138,8 @@ struct store_objects {
 	void (*unref)(void *object);
 	/* Sets the revision of an object before it is published; may be NULL. */
 	void (*stamp)(void *object, uint64_t revision);
+	/* The memory it takes, in bytes. */
+	size_t (*size)(const void *object);
 };
 
 /* Zeroed is fine for a server.  What it points to lives as long as the store. */
@@ -270,8 +272,6 @@ int store_commit(struct store *store, struct store_write *write, struct error *e
 void store_run(struct store *store);
 /* Forgets what is older than @revision now, rather than when the window has passed it. */
 void store_compact(struct store *store, uint64_t revision);
-/* Drops the decoded objects of all records: memory is short.  They come back as they are decoded. */
-void store_drop_objects(struct store *store);
 
 /* --- Watching ------------------------------------------------------------------------------------------------ */
 
@@ -324,6 +324,8 @@ struct store_stats {
 	uint64_t oldest;  /* the window's start */
 	uint64_t keys;	  /* live ones */
 	uint64_t history; /* versions within the window */
+	uint64_t objects; /* decoded ones that records carry */
+	uint64_t objects_size;
 	uint64_t watches;
 	uint64_t commits; /* successful writes since the start */
 	uint64_t batches; /* writes to the disk */

@@ -584,6 +584,7 @@ static void test_expiry(void **state UNUSED)
 struct thing {
 	atomic_int refs;
 	uint64_t revision;
+	size_t size;
 };
 
 static void thing_ref(void *object)
@@ -601,12 +602,17 @@ static void thing_stamp(void *object, uint64_t revision)
 	((struct thing *)object)->revision = revision;
 }
 
-static const struct store_objects things = {thing_ref, thing_unref, thing_stamp};
+static size_t thing_size(const void *object)
+{
+	return ((const struct thing *)object)->size;
+}
+
+static const struct store_objects things = {thing_ref, thing_unref, thing_stamp, thing_size};
 
 static void test_objects(void **state UNUSED)
 {
 	struct store_options options = manual;
-	struct thing first = {1, 0}, second = {1, 0}, refused = {1, 0};
+	struct thing first = {1, 0, 100}, refused = {1, 0, 100};
 	struct store_write write = {.op = STORE_CREATE, .key = STR("/a"), .object = &first};
 	const struct store_record *record;
 	struct error err = {0};
@@ -624,16 +630,12 @@ static void test_objects(void **state UNUSED)
 	record = store_get(store, STR("/a"));
 	assert_ptr_equal(store_record_object(record), &first);
 	assert_int_equal(first.refs, 3);
-	store_record_set_object(record, &second); /* there is one already */
-	assert_int_equal(second.refs, 1);
-	store_drop_objects(store);
-	assert_int_equal(first.refs, 2);
+	/* The window's end is an object's end, also where the version itself stays. */
+	store_compact(store, store_record_revision(record));
 	assert_null(store_record_object(record));
-	store_record_set_object(record, &second);
-	assert_int_equal(second.refs, 2);
+	assert_int_equal(first.refs, 2); /* the test's two */
 	store_close(store);
 	store_record_unref(record);
-	assert_int_equal(second.refs, 1);
 }
 
 static void test_old_objects_go(void **state UNUSED)
@@ -657,6 +659,36 @@ static void test_old_objects_go(void **state UNUSED)
 	for (int i = 0; i < N; i++)
 		assert_int_equal(made[i].refs, i >= N - LIMIT_WATCH_EVENTS);
 	store_close(store);
+}
+
+/* Of many keys as of one: what is not written any more keeps no object for ever.  Large ones go earlier. */
+static void test_objects_have_a_budget(void **state UNUSED)
+{
+	enum { N = 40, SIZE = MIB / 2, KEPT = LIMIT_STORE_OBJECTS / SIZE };
+	static struct thing made[N];
+	struct store_options options = manual;
+	struct store_stats stats;
+	struct store *store;
+
+	options.objects = &things;
+	store = backend->open(&options);
+	for (int i = 0; i < N; i++) {
+		char key[16];
+		struct store_write write = {.op = STORE_CREATE, .object = &made[i]};
+		struct error err = {0};
+
+		write.key = (struct str){key, (size_t)snprintf(key, sizeof(key), "/%d", i)};
+		made[i] = (struct thing){.size = SIZE};
+		assert_int_equal(store_commit(store, &write, &err), 0);
+	}
+	for (int i = 0; i < N; i++)
+		assert_int_equal(made[i].refs, i >= N - KEPT);
+	store_stats(store, &stats);
+	assert_int_equal(stats.objects, KEPT);
+	assert_int_equal(stats.objects_size, LIMIT_STORE_OBJECTS);
+	store_close(store);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(made[i].refs, 0);
 }
 
 /* --- Batches and threads --- */
@@ -997,6 +1029,7 @@ size_t contract_cases(const struct contract_backend *chosen, struct CMUnitTest *
 		{"expiry", test_expiry, choose, NULL, NULL},
 		{"objects", test_objects, choose, NULL, NULL},
 		{"old objects go", test_old_objects_go, choose, NULL, NULL},
+		{"objects have a budget", test_objects_have_a_budget, choose, NULL, NULL},
 		{"batch", test_batch, choose, NULL, NULL},
 		{"threads", test_threads, choose, NULL, NULL},
 		{"expiry wakes the committer", test_expiry_wakes_the_committer, choose, NULL, NULL},
