@@ -352,6 +352,53 @@ void check_name(struct field_errors *errors, const struct path *path, struct str
 		field_invalid(errors, path, VALUE(value), "%s", problems.items[i]);
 }
 
+void check_domain_path(struct field_errors *errors, const struct path *path, struct str text)
+{
+	struct str domain, rest;
+
+	if (!text.len) {
+		field_required(errors, path, NULL);
+		return;
+	}
+	if (!str_cut(text, '/', &domain, &rest) || !domain.len || !rest.len) {
+		field_invalid(errors, path, VALUE(text), "must be a domain-prefixed path (such as \"acme.io/foo\")");
+		return;
+	}
+	check_name(errors, path, domain, name_is_dns_subdomain(domain));
+	if (!matches_set(rest, "/-._~%!$&'()*+,;=:"))
+		field_invalid(errors, path, VALUE(rest), "Invalid path (%s", REGEX("[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"));
+}
+
+static void check_domain(struct field_errors *errors, const struct path *path, struct str name, size_t dots,
+			 const char *count)
+{
+	struct name_problems problems;
+
+	if (!name.len) {
+		field_required(errors, path, NULL);
+		return;
+	}
+	problems = name_is_dns_subdomain(name);
+	check_name(errors, path, name, problems);
+	if (problems.len)
+		return;
+	for (size_t i = 0; i < name.len; i++)
+		dots -= name.data[i] == '.' && dots;
+	if (dots)
+		field_invalid(errors, path, VALUE(name),
+			      "should be a domain with at least %s segments separated by dots", count);
+}
+
+void check_domain_of_two(struct field_errors *errors, const struct path *path, struct str name)
+{
+	check_domain(errors, path, str_has_suffix(name, STR(".")) ? str_sub(name, 0, name.len - 1) : name, 1, "two");
+}
+
+void check_domain_of_three(struct field_errors *errors, const struct path *path, struct str name)
+{
+	check_domain(errors, path, name, 2, "three");
+}
+
 void check_range(struct field_errors *errors, const struct path *path, int64_t value, int64_t min, int64_t max)
 {
 	if (value < min || value > max)

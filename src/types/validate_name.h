@@ -48,6 +48,12 @@ struct str name_problems_join(struct name_problems problems, const char *separat
 /* Adds each problem as an invalid @value at @path. */
 void check_name(struct field_errors *errors, const struct path *path, struct str value, struct name_problems problems);
 
+/* "acme.io/foo": a subdomain, and a path below it. */
+void check_domain_path(struct field_errors *errors, const struct path *path, struct str text);
+/* Names made of at least two, or three, labels; of two, a dot may end them. */
+void check_domain_of_two(struct field_errors *errors, const struct path *path, struct str name);
+void check_domain_of_three(struct field_errors *errors, const struct path *path, struct str name);
+
 /* The numbers in "must be between 1 and 65535, inclusive". */
 void check_range(struct field_errors *errors, const struct path *path, int64_t value, int64_t min, int64_t max);
 void check_not_negative(struct field_errors *errors, const struct path *path, int64_t value);

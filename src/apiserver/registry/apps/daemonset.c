@@ -1,6 +1,6 @@
 /* Daemon sets. */
 #include "apiserver/registry/apps/workload.h"
-#include "types/gen/apps_v1.h"
+#include "apiserver/registry/rule.h"
 
 #define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
 
@@ -40,6 +40,51 @@ static void prepare_update(struct strategy_context *context, void *object, const
 	set_template_generation(context->arena, set, generation);
 }
 
+/* One of the two must be more than nothing, and only one. */
+static void check_rolling(struct field_errors *errors, const struct path *path,
+			  const struct apps_v1_rolling_update_daemon_set *rolling)
+{
+	static const struct int_or_string none = {.number = 0}, one = {.number = 1};
+	const struct int_or_string *unavailable = rolling->max_unavailable ? rolling->max_unavailable : &one;
+	const struct int_or_string *surge = rolling->max_surge ? rolling->max_surge : &none;
+	bool has_unavailable = !is_zero_int_or_percent(unavailable), has_surge = !is_zero_int_or_percent(surge);
+
+	check_int_or_percent(errors, FIELD(path, "maxUnavailable"), unavailable);
+	check_int_or_percent(errors, FIELD(path, "maxSurge"), surge);
+	check_not_over_100_percent(errors, FIELD(path, "maxUnavailable"), unavailable);
+	check_not_over_100_percent(errors, FIELD(path, "maxSurge"), surge);
+	if (has_unavailable && has_surge)
+		field_invalid(errors, FIELD(path, "maxSurge"), field_value_int_or_string(surge, errors->arena),
+			      "may not be set when maxUnavailable is non-zero");
+	else if (!has_unavailable && !has_surge)
+		field_required(errors, FIELD(path, "maxUnavailable"), "cannot be 0 when maxSurge is 0");
+}
+
+static void check_strategy(struct field_errors *errors, const struct path *path, const void *value)
+{
+	const struct apps_v1_daemon_set_update_strategy *strategy = value;
+	struct str type = quote_go(strategy->type, errors->arena);
+
+	if (str_eq_c(strategy->type, "OnDelete"))
+		return;
+	if (!str_eq_c(strategy->type, "RollingUpdate"))
+		field_not_supported_c(
+			errors, path,
+			field_value_json(arena_printf(errors->arena, "{\"Type\":" STR_FMT ",\"RollingUpdate\":null}",
+						      STR_ARG(type))),
+			"RollingUpdate", "OnDelete", NULL);
+	else if (!strategy->rolling_update)
+		field_required(errors, FIELD(path, "rollingUpdate"), NULL);
+	else
+		check_rolling(errors, FIELD(path, "rollingUpdate"), strategy->rolling_update);
+}
+
+static const struct rule rules[] = {
+	RULE_NOT_NEGATIVE("minReadySeconds"),
+	RULE_CHECK("updateStrategy", check_strategy),
+	RULE_NOT_NEGATIVE("revisionHistoryLimit"),
+};
+
 static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
 {
 	const struct apps_v1_daemon_set_spec *spec = &((const struct apps_v1_daemon_set *)object)->spec;
@@ -60,9 +105,10 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 	if (!str_eq_c(spec->template.spec.restart_policy, "Always"))
 		field_not_supported_c(errors, FIELD(SPEC, "template.spec.restartPolicy"),
 				      VALUE(spec->template.spec.restart_policy), "Always", NULL);
-	check_not_negative(errors, FIELD(SPEC, "minReadySeconds"), spec->min_ready_seconds);
-	if (spec->revision_history_limit)
-		check_not_negative(errors, FIELD(SPEC, "revisionHistoryLimit"), *spec->revision_history_limit);
+	if (spec->template.spec.active_deadline_seconds)
+		field_forbidden(errors, FIELD(SPEC, "template.spec.activeDeadlineSeconds"),
+				"activeDeadlineSeconds in DaemonSet is not Supported");
+	CHECK_RULES(errors, SPEC, &schema_apps_v1_daemon_set_spec, spec, rules);
 }
 
 static void validate_update(struct strategy_context *context, const void *object, const void *old,

@@ -71,7 +71,7 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 	if (spec->replicas)
 		check_not_negative(errors, FIELD(SPEC, "replicas"), *spec->replicas);
 	check_selector_and_template(errors, SPEC, spec->selector, &spec->template,
-				    "empty selector is invalid for deployment");
+				    "empty selector is invalid for deployment", "ReplicaSet");
 	check_strategy(errors, FIELD(SPEC, "strategy"), &spec->strategy);
 	check_not_negative(errors, FIELD(SPEC, "minReadySeconds"), spec->min_ready_seconds);
 	if (spec->revision_history_limit)

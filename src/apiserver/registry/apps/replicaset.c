@@ -14,7 +14,7 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 		check_not_negative(errors, FIELD(SPEC, "replicas"), *spec->replicas);
 	check_not_negative(errors, FIELD(SPEC, "minReadySeconds"), spec->min_ready_seconds);
 	check_selector_and_template(errors, SPEC, spec->selector, &spec->template,
-				    "empty selector is invalid for deployment");
+				    "empty selector is invalid for deployment", "ReplicaSet");
 }
 
 static void validate_update(struct strategy_context *context, const void *object, const void *old,

@@ -3,7 +3,7 @@
 
 void check_selector_and_template(struct field_errors *errors, const struct path *path,
 				 const struct meta_v1_label_selector *selector,
-				 const struct core_v1_pod_template_spec *template, const char *empty)
+				 const struct core_v1_pod_template_spec *template, const char *empty, const char *kind)
 {
 	const struct path *at = FIELD(path, "selector");
 	const struct schema *schema = &schema_meta_v1_label_selector;
@@ -19,8 +19,8 @@ void check_selector_and_template(struct field_errors *errors, const struct path 
 	if (selector_from_label_selector(selector, errors->arena, &parsed, &err) < 0)
 		field_invalid(errors, at, field_value_struct(schema, selector, errors->arena),
 			      "invalid label selector");
-	else
-		check_workload_template(errors, FIELD(path, "template"), template, selector);
+	else if (template)
+		check_workload_template(errors, FIELD(path, "template"), template, selector, kind);
 }
 
 struct field_value field_value_int_or_string(const struct int_or_string *value, struct arena *arena)

@@ -5,10 +5,13 @@
 #include "apiserver/registry/core/pod_check.h"
 #include "types/gen/apps_v1.h"
 
-/* The selector, and the template it must match; @empty is what is said of a selector that selects everything. */
+/*
+ * The selector, and the template it must match (NULL: the selector alone); @empty is what is said of a selector that
+ * selects everything, @kind names the owner.
+ */
 void check_selector_and_template(struct field_errors *errors, const struct path *path,
 				 const struct meta_v1_label_selector *selector,
-				 const struct core_v1_pod_template_spec *template, const char *empty);
+				 const struct core_v1_pod_template_spec *template, const char *empty, const char *kind);
 /* A count that is not negative, or a percentage. */
 void check_int_or_percent(struct field_errors *errors, const struct path *path, const struct int_or_string *value);
 void check_not_over_100_percent(struct field_errors *errors, const struct path *path,

@@ -1,6 +1,6 @@
 /* Jobs. */
 #include "apiserver/registry/apps/workload.h"
-#include "types/gen/batch_v1.h"
+#include "apiserver/registry/batch/job_check.h"
 
 #define UID_LABEL "batch.kubernetes.io/controller-uid"
 
@@ -73,8 +73,26 @@ static void prepare_create(struct strategy_context *context, void *object)
 				      : ARENA_NEW(context->arena, struct meta_v1_label_selector);
 	label_if_absent(context->arena, &selector->match_labels, UID_LABEL, job->metadata.uid);
 	job->spec.selector = selector;
+}
+
+/* What a job without labels is read as: with those of its template. */
+static void canonicalize(struct strategy_context *context UNUSED, void *object)
+{
+	struct batch_v1_job *job = object;
+
 	if (!job->metadata.labels.len)
-		job->metadata.labels = *labels;
+		job->metadata.labels = job->spec.template.metadata.labels;
+}
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	check_job(errors, object);
+}
+
+static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	check_job_update(errors, object, old);
 }
 
 static bool has_condition(const struct batch_v1_job *job, const char *type)
@@ -161,6 +179,9 @@ const struct strategy strategy_batch_jobs = {
 	.collection_default = COLLECT_ORPHAN,
 	.default_object = default_object,
 	.prepare_create = prepare_create,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
+	.canonicalize = canonicalize,
 	FIELDS(fields),
 	.select_field = select_field,
 	COLUMNS(columns),

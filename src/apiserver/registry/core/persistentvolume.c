@@ -1,6 +1,7 @@
 /* Persistent volumes. */
-#include "apiserver/registry/common.h"
-#include "types/gen/core_v1.h"
+#include "apiserver/registry/core/pod_check.h"
+#include "apiserver/registry/core/volume_check.h"
+#include "apiserver/registry/rule.h"
 
 /* The old annotation, else the field. */
 static struct str class_of(const struct meta_v1_object_meta *meta, struct str name)
@@ -34,6 +35,181 @@ static void prepare_create(struct strategy_context *context, void *object)
 	now->nanos = 0;
 	volume->status.phase = STR("Pending");
 	volume->status.last_phase_transition_time = now;
+}
+
+static void check_modes(struct field_errors *errors, const struct path *path, const void *value)
+{
+	check_access_modes(errors, path, value);
+}
+
+static struct field_value capacity_value(const struct quantity_map *capacity, struct arena *arena)
+{
+	struct core_v1_persistent_volume_spec spec = {.capacity = *capacity};
+	struct field_value value;
+
+	if (!capacity->items)
+		return VALUE_NULL;
+	if (!capacity->len)
+		return field_value_json(STR("{}"));
+	value = field_value_struct(&schema_core_v1_persistent_volume_spec, &spec, arena);
+	/* What stands between the braces, after the member's name. */
+	return field_value_json(
+		str_sub(value.text, strlen("{\"capacity\":"), value.text.len - strlen("{\"capacity\":}")));
+}
+
+static void check_capacity(struct field_errors *errors, const struct path *path, const void *value)
+{
+	const struct quantity_map *capacity = value;
+
+	if (!quantity_map_get(capacity, STR("storage")) || capacity->len > 1)
+		field_not_supported_c(errors, path, capacity_value(capacity, errors->arena), "storage", NULL);
+	SLICE_FOREACH (pair, *capacity) {
+		if (quantity_sign(&pair->value) < 0)
+			field_invalid(errors, KEY(path, pair->key), VALUE(quantity_value(&pair->value)),
+				      "must be a valid resource quantity");
+		check_positive_quantity(errors, KEY(path, pair->key), &pair->value);
+	}
+}
+
+static void check_node_affinity(struct field_errors *errors, const struct path *path, const void *value)
+{
+	const struct core_v1_volume_node_affinity *affinity = value;
+
+	if (affinity->required)
+		check_node_selector(errors, FIELD(path, "required"), affinity->required);
+	else
+		field_required(errors, FIELD(path, "required"), "must specify required node constraints");
+}
+
+static void check_attributes_class(struct field_errors *errors, const struct path *path, const void *value)
+{
+	struct str name = *(const struct str *)value;
+
+	if (name.len)
+		check_name(errors, path, name, name_is_dns_subdomain(name));
+	else
+		field_required(errors, path, "an empty string is disallowed");
+}
+
+/* Does the path name the root, however it is written? */
+static bool is_root(struct str path)
+{
+	struct str rest = path, step;
+	bool more = path.len && path.data[0] == '/';
+
+	if (!more)
+		return false;
+	while (more) {
+		more = str_cut(rest, '/', &step, &rest);
+		if (step.len && !str_eq_c(step, "."))
+			return false;
+	}
+	return true;
+}
+
+static const struct rule first_rules[] = {
+	RULE_REQUIRED("accessModes"),
+	RULE_CHECK("accessModes", check_modes),
+	RULE_REQUIRED("capacity"),
+	RULE_CHECK("capacity", check_capacity),
+	RULE_ONE_OF("persistentVolumeReclaimPolicy", "Delete", "Recycle", "Retain"),
+	RULE_CHECK("nodeAffinity", check_node_affinity),
+};
+static const struct rule last_rules[] = {
+	RULE_NAME("storageClassName", name_is_dns_subdomain),
+	RULE_ONE_OF("volumeMode", "Block", "Filesystem"),
+	RULE_CHECK("volumeAttributesClassName", check_attributes_class),
+};
+
+/* What stands in an attachment is a CSI volume; what is said of a volume of its own may not be there. */
+static void check_inline(struct field_errors *errors, const struct path *path,
+			 const struct core_v1_persistent_volume_spec *spec)
+{
+	static const char outside[] = "may not be specified in the context of inline volumes";
+	struct str policy = spec->persistent_volume_reclaim_policy;
+
+	if (spec->claim_ref)
+		field_forbidden(errors, FIELD(path, "claimRef"), outside);
+	if (spec->capacity.len)
+		field_forbidden(errors, FIELD(path, "capacity"), outside);
+	if (!spec->persistent_volume_source.csi)
+		field_required(errors, FIELD(path, "csi"), "has to be specified in the context of inline volumes");
+	if (!spec->access_modes.len)
+		field_required(errors, FIELD(path, "accessModes"), NULL);
+	check_access_modes(errors, FIELD(path, "accessModes"), &spec->access_modes);
+	if (policy.len && !str_eq_c(policy, "Retain"))
+		field_forbidden(errors, FIELD(path, "persistentVolumeReclaimPolicy"),
+				"may only be Retain in the context of inline volumes");
+	if (spec->node_affinity)
+		field_forbidden(errors, FIELD(path, "nodeAffinity"), outside);
+	check_volume_source(errors, path, spec);
+	if (spec->storage_class_name.len)
+		field_forbidden(errors, FIELD(path, "storageClassName"), outside);
+	if (spec->volume_mode && !str_eq_c(*spec->volume_mode, "Filesystem"))
+		field_forbidden(errors, FIELD(path, "volumeMode"),
+				"may not specify volumeMode other than Filesystem in the context of inline volumes");
+}
+
+void check_volume_spec(struct field_errors *errors, const struct path *path,
+		       const struct core_v1_persistent_volume_spec *spec, bool inline_)
+{
+	const struct schema *schema = &schema_core_v1_persistent_volume_spec;
+	const struct core_v1_host_path_volume_source *host_path = spec->persistent_volume_source.host_path;
+
+	if (inline_) {
+		check_inline(errors, path, spec);
+		return;
+	}
+	CHECK_RULES(errors, path, schema, spec, first_rules);
+	check_volume_source(errors, path, spec);
+	if (host_path && is_root(host_path->path) && str_eq_c(spec->persistent_volume_reclaim_policy, "Recycle"))
+		field_forbidden(errors, FIELD(path, "persistentVolumeReclaimPolicy"),
+				"may not be 'recycle' for a hostPath mount of '/'");
+	CHECK_RULES(errors, path, schema, spec, last_rules);
+	if (spec->volume_attributes_class_name && !spec->persistent_volume_source.csi)
+		field_required(errors, FIELD(path, "csi"), "has to be specified when using volumeAttributesClassName");
+}
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	check_volume_spec(errors, SPEC, &((const struct core_v1_persistent_volume *)object)->spec, false);
+}
+
+/* The secret that expansion needs may be added to a CSI volume later. */
+static bool same_source(const struct core_v1_persistent_volume_source *now,
+			const struct core_v1_persistent_volume_source *old)
+{
+	struct core_v1_persistent_volume_source source = *now;
+	struct core_v1_csi_persistent_volume_source csi;
+
+	if (now->csi && old->csi && !old->csi->controller_expand_secret_ref) {
+		csi = *now->csi;
+		csi.controller_expand_secret_ref = NULL;
+		source.csi = &csi;
+	}
+	return equal_struct(&schema_core_v1_persistent_volume_source, &source, old);
+}
+
+static const struct rule update_rules[] = {RULE_IMMUTABLE("volumeMode")};
+static const struct rule affinity_rules[] = {RULE_IMMUTABLE("nodeAffinity")};
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	const struct schema *schema = &schema_core_v1_persistent_volume_spec;
+	const struct core_v1_persistent_volume_spec *now = &((const struct core_v1_persistent_volume *)object)->spec;
+	const struct core_v1_persistent_volume_spec *was = &((const struct core_v1_persistent_volume *)old)->spec;
+
+	validate_create(context, object, errors);
+	if (!same_source(&now->persistent_volume_source, &was->persistent_volume_source))
+		field_forbidden(errors, FIELD(SPEC, "persistentvolumesource"),
+				"spec.persistentvolumesource is immutable after creation");
+	CHECK_UPDATE_RULES(errors, NULL, schema, now, was, update_rules);
+	if (was->node_affinity)
+		CHECK_UPDATE_RULES(errors, NULL, schema, now, was, affinity_rules);
+	if (was->volume_attributes_class_name && !now->volume_attributes_class_name)
+		field_forbidden(errors, FIELD(SPEC, "volumeAttributesClassName"),
+				"update from non-nil value to nil is forbidden");
 }
 
 static void cells(struct table_row *row, const void *object)
@@ -79,6 +255,8 @@ const struct strategy strategy_core_persistentvolumes = {
 	.delete_returns_object = true,
 	.default_object = default_object,
 	.prepare_create = prepare_create,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };

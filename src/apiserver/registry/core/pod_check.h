@@ -27,7 +27,7 @@ void check_pod_template(struct field_errors *errors, const struct path *path,
 /* A template of a kind that keeps pods running: `selector` must match its labels, restartPolicy must be Always. */
 void check_workload_template(struct field_errors *errors, const struct path *path,
 			     const struct core_v1_pod_template_spec *template,
-			     const struct meta_v1_label_selector *selector);
+			     const struct meta_v1_label_selector *selector, const char *kind);
 
 void check_volumes(struct pod_check *check, const struct path *path);
 void check_containers(struct pod_check *check, const struct path *path);

@@ -205,7 +205,7 @@ void check_pod_template(struct field_errors *errors, const struct path *path,
 
 void check_workload_template(struct field_errors *errors, const struct path *path,
 			     const struct core_v1_pod_template_spec *template,
-			     const struct meta_v1_label_selector *selector)
+			     const struct meta_v1_label_selector *selector, const char *kind)
 {
 	struct selector parsed = {0};
 	struct error err = {0};
@@ -223,5 +223,5 @@ void check_workload_template(struct field_errors *errors, const struct path *pat
 		field_not_supported_c(errors, FIELD(path, "spec.restartPolicy"), VALUE(policy), "Always", NULL);
 	if (template->spec.active_deadline_seconds)
 		field_forbidden(errors, FIELD(path, "spec.activeDeadlineSeconds"),
-				"activeDeadlineSeconds in ReplicaSet is not Supported");
+				"activeDeadlineSeconds in %s is not Supported", kind);
 }

@@ -1,5 +1,6 @@
 /* Volumes of pods; see pod_check.h. */
 #include "apiserver/registry/core/pod_check.h"
+#include "apiserver/registry/core/volume_check.h"
 
 #define FILE_MODE_PROBLEM "must be a number between 0 and 0777 (octal), both inclusive"
 #define TOKEN_SECONDS_MIN (10 * 60)
@@ -159,9 +160,10 @@ static void check_projected(struct field_errors *errors, const struct path *path
 	}
 }
 
-static void check_host_path(struct field_errors *errors, const struct path *path,
-			    const struct core_v1_host_path_volume_source *host_path)
+void check_host_path(struct field_errors *errors, const struct path *path, const void *source)
 {
+	const struct core_v1_host_path_volume_source *host_path = source;
+
 	if (!host_path->path.len) {
 		field_required(errors, FIELD(path, "path"), NULL);
 		return;
@@ -172,8 +174,10 @@ static void check_host_path(struct field_errors *errors, const struct path *path
 				  &schema_core_v1_host_path_volume_source, "type");
 }
 
-static void check_nfs(struct field_errors *errors, const struct path *path, const struct core_v1_nfs_volume_source *nfs)
+void check_nfs(struct field_errors *errors, const struct path *path, const void *source)
 {
+	const struct core_v1_nfs_volume_source *nfs = source;
+
 	require(errors, FIELD(path, "server"), nfs->server);
 	require(errors, FIELD(path, "path"), nfs->path);
 	if (!nfs->path.len || nfs->path.data[0] != '/')
@@ -194,8 +198,10 @@ static void check_iscsi(struct field_errors *errors, const struct path *path,
 		field_required(errors, FIELD(path, "secretRef"), NULL);
 }
 
-static void check_fc(struct field_errors *errors, const struct path *path, const struct core_v1_fc_volume_source *fc)
+void check_fc(struct field_errors *errors, const struct path *path, const void *source)
 {
+	const struct core_v1_fc_volume_source *fc = source;
+
 	if (!fc->target_wwns.len && !fc->wwids.len)
 		field_required(errors, FIELD(path, "targetWWNs"),
 			       "must specify either targetWWNs or wwids, but not both");
@@ -208,9 +214,9 @@ static void check_fc(struct field_errors *errors, const struct path *path, const
 		check_range(errors, FIELD(path, "lun"), *fc->lun, 0, 255);
 }
 
-static void check_azure_disk(struct field_errors *errors, const struct path *path,
-			     const struct core_v1_azure_disk_volume_source *disk)
+void check_azure_disk(struct field_errors *errors, const struct path *path, const void *source)
 {
+	const struct core_v1_azure_disk_volume_source *disk = source;
 	const struct schema *schema = &schema_core_v1_azure_disk_volume_source;
 	bool managed = disk->kind && str_eq_c(*disk->kind, "Managed");
 
@@ -249,32 +255,14 @@ static void check_csi(struct field_errors *errors, const struct path *path, cons
 	}
 }
 
-/* The claim a template makes: an access mode and a size at least. */
 static void check_ephemeral(struct field_errors *errors, const struct path *path,
 			    const struct core_v1_ephemeral_volume_source *ephemeral)
 {
-	const struct core_v1_persistent_volume_claim_spec *spec;
-	const struct path *at = FIELD(path, "volumeClaimTemplate.spec");
-	const struct quantity *storage;
-
 	if (!ephemeral->volume_claim_template) {
 		field_required(errors, FIELD(path, "volumeClaimTemplate"), NULL);
 		return;
 	}
-	spec = &ephemeral->volume_claim_template->spec;
-	if (!spec->access_modes.len)
-		field_required(errors, FIELD(at, "accessModes"), "at least 1 access mode is required");
-	check_label_selector(errors, FIELD(at, "selector"), spec->selector);
-	SLICE_FOREACH (mode, spec->access_modes)
-		if (!is_one_of(*mode, "ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod", NULL))
-			field_not_supported_c(errors, FIELD(at, "accessModes"), VALUE(*mode), "ReadOnlyMany",
-					      "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod", NULL);
-	storage = quantity_map_get(&spec->resources.requests, STR("storage"));
-	if (!storage)
-		field_required(errors, KEY(FIELD(at, "resources"), STR("storage")), NULL);
-	else if (quantity_sign(storage) <= 0)
-		field_invalid(errors, KEY(FIELD(at, "resources"), STR("storage")),
-			      field_value_text(quantity_format(storage, errors->arena)), "must be greater than zero");
+	check_claim_spec(errors, FIELD(path, "volumeClaimTemplate.spec"), &ephemeral->volume_claim_template->spec);
 }
 
 static void check_image(struct pod_check *check, const struct path *path,

@@ -42,6 +42,9 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 	if (!str_eq_c(spec->template->spec.restart_policy, "Always"))
 		field_not_supported_c(errors, FIELD(path, "spec.restartPolicy"),
 				      VALUE(spec->template->spec.restart_policy), "Always", NULL);
+	if (spec->template->spec.active_deadline_seconds)
+		field_forbidden(errors, FIELD(path, "spec.activeDeadlineSeconds"),
+				"activeDeadlineSeconds in ReplicationController is not Supported");
 }
 
 static void validate_update(struct strategy_context *context, const void *object, const void *old UNUSED,
