@@ -69,6 +69,8 @@ void container_security(const struct core_v1_pod *pod, const struct core_v1_cont
 		.has_run_as_group = group != NULL,
 		.run_as_group = group ? *group : 0,
 		.supplemental_groups = groups_of(shared, arena),
+		.strict_groups = shared->supplemental_groups_policy &&
+				 str_eq(*shared->supplemental_groups_policy, STR("Strict")),
 		.readonly_rootfs = is_true(own->read_only_root_filesystem),
 		.no_new_privs = own->allow_privilege_escalation && !*own->allow_privilege_escalation,
 		.seccomp = seccomp_of(shared, own),

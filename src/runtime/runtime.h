@@ -186,6 +186,7 @@ struct runtime_security_context {
 	int64_t run_as_user, run_as_group;
 	struct str run_as_username; /* looked up in the image's /etc/passwd; the image's USER when none is given */
 	struct runtime_ints supplemental_groups;
+	bool strict_groups; /* those and the primary one only, none from the image's /etc/group (CRI: Strict) */
 	bool readonly_rootfs, no_new_privs;
 	struct runtime_security_profile seccomp;
 	struct runtime_strs masked_paths,

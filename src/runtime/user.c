@@ -141,6 +141,8 @@ int user_resolve(int root, const struct runtime_security_context *security, stru
 					 STR_ARG(group_name));
 		user.gid = line.id;
 	}
+	if (security->strict_groups)
+		found_name = STR_EMPTY;
 	collect_groups(group, found_name, security->supplemental_groups, &user, arena);
 	*ret = user;
 	return 0;

@@ -134,6 +134,13 @@ static void check_group_order(int root)
 	assert_int_equal(user_resolve(root, &security, STR("guest"), &arena, &user, &err), 0);
 	assert_int_equal(user.groups.len, ARRAY_LEN(want));
 	assert_memory_equal(user.groups.items, want, sizeof(want));
+	/* Strict: 50, of the image's /etc/group, is there only when it was given. */
+	security.strict_groups = true;
+	security.supplemental_groups.len = 1;
+	assert_int_equal(user_resolve(root, &security, STR("guest"), &arena, &user, &err), 0);
+	assert_int_equal(user.groups.len, 2);
+	assert_int_equal(user.groups.items[0], 1001);
+	assert_int_equal(user.groups.items[1], 6000);
 }
 
 static void test_users(void **state UNUSED)
