@@ -19,8 +19,9 @@ struct node_config {
 	struct str cluster_domain;
 	struct ip_address cluster_dns;
 	struct ip_prefix cluster_cidr;
-	int64_t pod_max_pids;  /* 0 or less: no limit of a pod's own */
-	uint16_t port;	       /* of the kubelet's server */
+	int64_t log_max_size, log_max_files; /* of a container; a negative size: logs grow */
+	int64_t pod_max_pids;		     /* 0 or less: no limit of a pod's own */
+	uint16_t port;			     /* of the kubelet's server */
 	struct str host_netns; /* path of the machine's own network namespace, for pulls; empty: the caller's */
 	int handover;	       /* where to say that it runs (handover.h); -1: nowhere */
 };

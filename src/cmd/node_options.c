@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "types/quantity.h"
+
 struct str absolute_path(struct str path, struct arena *arena)
 {
 	char *cwd;
@@ -22,6 +24,20 @@ static int parse(const char *flag, struct str text, struct ip_address *ret, stru
 	return 0;
 }
 
+static int log_policy(const struct node_options *options, struct arena *arena, struct node_config *config,
+		      struct error *err)
+{
+	struct quantity size;
+
+	if (quantity_parse(options->log_max_size, arena, &size, err) < 0)
+		return error_wrap(err, "--container-log-max-size");
+	if (options->log_max_files < 2)
+		return error_set(err, ERR_BAD_REQUEST, "--container-log-max-files: at least 2 are wanted");
+	config->log_max_size = quantity_value(&size);
+	config->log_max_files = options->log_max_files;
+	return 0;
+}
+
 int node_options_apply(const struct node_options *options, struct arena *arena, struct node_config *config,
 		       struct error *err)
 {
@@ -36,6 +52,8 @@ int node_options_apply(const struct node_options *options, struct arena *arena, 
 	config->node_name = options->hostname_override;
 	config->cluster_domain = options->cluster_domain;
 	config->host_netns = options->host_netns;
+	if (log_policy(options, arena, config, err) < 0)
+		return -(int)err->code;
 	config->pod_max_pids = options->pod_max_pids;
 	config->port = options->port;
 	return 0;

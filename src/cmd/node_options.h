@@ -7,6 +7,8 @@
 
 struct node_options {
 	struct str run_dir, cgroup_root, hostname_override, node_ip, cluster_domain, cluster_dns, host_netns;
+	struct str log_max_size; /* a quantity */
+	int64_t log_max_files;
 	int64_t pod_max_pids;
 	uint16_t port;
 };
@@ -15,7 +17,7 @@ struct node_options {
 	{                                                                                                              \
 		.run_dir = STR_INIT("/run/wherry"), .cgroup_root = STR_INIT("/wherry"),                                \
 		.cluster_domain = STR_INIT("cluster.local"), .cluster_dns = STR_INIT("10.96.0.10"), .port = 10250,     \
-		.pod_max_pids = -1                                                                                     \
+		.log_max_size = STR_INIT("10Mi"), .log_max_files = 5, .pod_max_pids = -1                               \
 	}
 
 /* Lines of a flag table; @base is the offset of the struct node_options. */
@@ -43,6 +45,18 @@ struct node_options {
 		 (base) + offsetof(struct node_options, pod_max_pids),                                                 \
 		 "N",                                                                                                  \
 		 "processes a pod may have; -1: no limit of its own"},                                                 \
+		{"container-log-max-size",                                                                             \
+		 0,                                                                                                    \
+		 FLAG_STRING,                                                                                          \
+		 (base) + offsetof(struct node_options, log_max_size),                                                 \
+		 "QUANTITY",                                                                                           \
+		 "size at which a container's log is rotated; negative: never"},                                       \
+		{"container-log-max-files",                                                                            \
+		 0,                                                                                                    \
+		 FLAG_INT,                                                                                             \
+		 (base) + offsetof(struct node_options, log_max_files),                                                \
+		 "N",                                                                                                  \
+		 "log files a container may have"},                                                                    \
 		{"cluster-domain", 0,                                                                                  \
 		 FLAG_STRING,	   (base) + offsetof(struct node_options, cluster_domain),                             \
 		 "NAME",	   "domain of the cluster's names"},                                                   \

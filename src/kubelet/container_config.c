@@ -5,6 +5,7 @@
 #include "kubelet/dns_config.h"
 #include "kubelet/env.h"
 #include "kubelet/pod_cgroup.h"
+#include "kubelet/pod_garbage.h"
 #include "kubelet/resources.h"
 #include "kubelet/security.h"
 
@@ -96,9 +97,7 @@ int sandbox_config(const struct kubelet_context *context, const struct pod_view 
 	struct runtime_sandbox_config out = {
 		.metadata = {pod->metadata.name, pod->metadata.uid, pod->metadata.namespace, view->sandbox_attempts},
 		.hostname = hostname_of(pod),
-		.log_directory = arena_printf(arena, STR_FMT "/" STR_FMT "_" STR_FMT "_" STR_FMT,
-					      STR_ARG(context->config->pod_logs_dir), STR_ARG(pod->metadata.namespace),
-					      STR_ARG(pod->metadata.name), STR_ARG(pod->metadata.uid)),
+		.log_directory = pod_log_dir(context->config, pod, arena),
 		.labels = pod_labels(pod, STR_EMPTY, arena),
 		.cgroup_parent = pod_cgroup_path(context->config, pod, arena),
 		.sysctls = sysctls_of(pod, arena),

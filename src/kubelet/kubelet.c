@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "client/informer_set.h"
 #include "kubelet/context.h"
+#include "kubelet/log_rotate.h"
 #include "kubelet/node_object.h"
 #include "kubelet/orphans.h"
 #include "kubelet/pod.h"
@@ -39,6 +40,7 @@ struct kubelet {
 	struct kubelet_server *server; /* loop thread; NULL: it has none */
 	struct node_object *node;
 	struct qos_cgroups *qos;
+	struct log_rotator *log_rotator;
 	struct orphans *orphans;    /* until the API's pods are known */
 	struct mutex services_lock; /* guards services, services_len: swapped by the loop, read by workers */
 	struct object **services;
@@ -248,6 +250,7 @@ struct kubelet *kubelet_new(const struct kubelet_config *config)
 	informer_add_handler(kubelet->pod_informer, &kubelet->pod_handler);
 	informer_add_handler(kubelet->service_informer, &kubelet->service_handler);
 	kubelet->qos = qos_cgroups_new(&kubelet->context, kubelet->loop, kubelet->pod_informer);
+	kubelet->log_rotator = log_rotator_new(&kubelet->context, kubelet->loop);
 	kubelet->node = node_object_new(&kubelet->context, kubelet->loop, kubelet->pool);
 	return kubelet;
 }
@@ -268,6 +271,7 @@ int kubelet_run(struct kubelet *kubelet, struct error *err)
 	kubelet->orphans = orphans_find(&kubelet->context);
 	if (node_object_start(kubelet->node, err) < 0)
 		return -(int)err->code;
+	log_rotator_start(kubelet->log_rotator);
 	informer_start(kubelet->service_informer);
 	informer_start(kubelet->pod_informer);
 	loop_run(kubelet->loop);
@@ -287,6 +291,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	pods_stop(kubelet->pods);
 	probes_stop(kubelet->context.probes);
 	node_object_stop(kubelet->node);
+	log_rotator_stop(kubelet->log_rotator);
 	informer_free(kubelet->pod_informer);
 	informer_free(kubelet->service_informer);
 	recorder_stop(kubelet->context.recorder, EVENT_FLUSH_NS);
@@ -299,6 +304,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	pods_free(kubelet->pods);
 	node_object_free(kubelet->node);
 	qos_cgroups_free(kubelet->qos);
+	log_rotator_free(kubelet->log_rotator);
 	orphans_free(kubelet->orphans);
 	recorder_free(kubelet->context.recorder);
 	tokens_free(kubelet->context.tokens);

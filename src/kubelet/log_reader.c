@@ -206,18 +206,24 @@ int log_reader_open(struct str path, const struct log_options *options, struct l
 	return 0;
 }
 
-/* The file of our name is another one now, or was emptied: go on with its beginning. */
+/*
+ * The file of our name is another one now, or was emptied: go on with its beginning, but not before the old one is read
+ * to its end.  True when there is more to read.
+ */
 static bool switch_file(struct log_reader *reader)
 {
 	struct stat ours, there;
 	int fd;
 
-	if (fstat(reader->fd, &ours) < 0 || stat(reader->path, &there) < 0)
+	/* Ours after theirs: once there is a new file nothing is written to the old one any more. */
+	if (stat(reader->path, &there) < 0 || fstat(reader->fd, &ours) < 0)
 		return false;
 	if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino) {
 		if (there.st_size >= reader->offset)
 			return false;
 		reader->offset = 0;
+	} else if (ours.st_size > reader->offset) {
+		return true;
 	} else {
 		fd = open(reader->path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)

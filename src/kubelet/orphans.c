@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "client/informer.h"
 #include "kubelet/pod_cgroup.h"
+#include "kubelet/pod_garbage.h"
 #include "kubelet/pod_view.h"
 #include "kubelet/volumes.h"
 #include "sys/thread.h"
@@ -66,13 +67,15 @@ static void note_folders(struct orphans *orphans)
 	closedir(stream);
 }
 
-static void note_cgroups(struct orphans *orphans)
+static void note_listed(struct orphans *orphans, const char *where,
+			int (*list)(const struct kubelet_context *context, struct arena *arena,
+				    struct runtime_strs *ret, struct error *err))
 {
 	struct runtime_strs uids;
 	struct error err = {0};
 
-	if (pod_cgroup_list(orphans->context, &orphans->arena, &uids, &err) < 0) {
-		cannot_look("cgroups", err.message);
+	if (list(orphans->context, &orphans->arena, &uids, &err) < 0) {
+		cannot_look(where, err.message);
 		return;
 	}
 	SLICE_FOREACH (uid, uids)
@@ -86,7 +89,8 @@ struct orphans *orphans_find(const struct kubelet_context *context)
 	orphans->context = context;
 	note_sandboxes(orphans);
 	note_folders(orphans);
-	note_cgroups(orphans);
+	note_listed(orphans, "cgroups", pod_cgroup_list);
+	note_listed(orphans, "logs", pod_logs_list);
 	return orphans;
 }
 
@@ -118,7 +122,8 @@ static void remove_all(void *data)
 
 		if (remove_sandboxes(orphans->context, *uid, &orphans->arena, &err) < 0 ||
 		    volumes_tear_down(orphans->context, *uid, &err) < 0 ||
-		    pod_cgroup_remove(orphans->context, *uid, &err) < 0)
+		    pod_cgroup_remove(orphans->context, *uid, &err) < 0 ||
+		    pod_logs_remove(orphans->context, *uid, &err) < 0)
 			log_warn("cannot remove what an unknown pod left", "uid=" STR_FMT " error=\"%s\"",
 				 STR_ARG(*uid), err.message);
 		else

@@ -1,5 +1,6 @@
 /*
- * What pods left on the machine that the API no longer knows: sandboxes with their containers, folders, cgroups.
+ * What pods left on the machine that the API no longer knows: sandboxes with their containers, folders, cgroups,
+ * logs.
  *
  * Noted before the first pod's turn and judged when the API's pods are known, so that nothing a new pod makes is ever
  * taken for an old one's; UIDs do not come back.

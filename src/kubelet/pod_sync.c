@@ -11,6 +11,7 @@
 #include "kubelet/container_config.h"
 #include "kubelet/container_start.h"
 #include "kubelet/pod_cgroup.h"
+#include "kubelet/pod_garbage.h"
 #include "kubelet/pod_plan.h"
 #include "kubelet/pod_status.h"
 #include "kubelet/pod_teardown.h"
@@ -234,4 +235,5 @@ void pod_sync(const struct kubelet_context *context, struct pod_sync *sync)
 	decide(&turn);
 	act(&turn);
 	tell(&turn);
+	pod_garbage_remove(context, &turn.view);
 }

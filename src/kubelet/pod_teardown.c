@@ -6,6 +6,7 @@
 #include "kubelet/container_start.h"
 #include "kubelet/lifecycle.h"
 #include "kubelet/pod_cgroup.h"
+#include "kubelet/pod_garbage.h"
 #include "kubelet/pod_plan.h"
 #include "kubelet/pod_status.h"
 #include "kubelet/status_write.h"
@@ -175,7 +176,8 @@ void pod_teardown(const struct kubelet_context *context, struct pod_sync *sync, 
 	if (!remove_sandboxes(&ending))
 		return;
 	if (volumes_tear_down(context, pod->metadata.uid, &err) < 0 ||
-	    pod_cgroup_remove(context, pod->metadata.uid, &err) < 0) {
+	    pod_cgroup_remove(context, pod->metadata.uid, &err) < 0 ||
+	    pod_logs_remove(context, pod->metadata.uid, &err) < 0) {
 		log_warn("cannot take away what a pod had", "pod=" STR_FMT " error=\"%s\"", STR_ARG(pod->metadata.name),
 			 err.message);
 		return;

@@ -1,4 +1,5 @@
-"""What a pod as a whole may take: its cgroup, the tiers above it, and what is left of them."""
+"""What a pod may take, its cgroup, the tiers above it, its logs, and what is left of all that."""
+import gzip
 import os
 
 import pytest
@@ -15,7 +16,8 @@ CGROUPS = '/sys/fs/cgroup'
 
 @pytest.fixture(scope='module')
 def cluster(module_id):
-    with OneNode(module_id, IMAGE, flags=['--pod-max-pids', str(MAX_PIDS)]) as made:
+    with OneNode(module_id, IMAGE, flags=['--pod-max-pids', str(MAX_PIDS), '--container-log-max-size', '16Ki',
+                                                 '--container-log-max-files', '3']) as made:
         yield made
 
 
@@ -99,3 +101,53 @@ def test_what_unknown_pods_left_is_removed_at_start(cluster):
     wait.until(lambda: 'uid=lost' in cluster.server.process.text(), 'and that is logged', 20)
     assert os.path.isdir(os.path.join(folders, uid)) and groups_of(uid)
     assert cluster.kubectl('exec', alive, '--', 'echo', 'still').out == 'still\n'
+
+
+def said(process):
+    """The lines it has printed so far."""
+    with open(process.output, encoding='utf-8') as f:
+        return f.read().splitlines()
+
+
+def log_folder(cluster, pod, uid):
+    return os.path.join(cluster.server.data, 'agent', 'logs', 'default_%s_%s' % (pod, uid))
+
+
+@pytest.mark.seconds(150)
+def test_logs_are_rotated_and_followed_across(cluster):
+    """The container writes until two logs were rotated away; a follower from the first line on sees all lines, in order, once."""
+    line = 'line %d of a log that is rotated'
+    pod = cluster.run('talker', 'echo %s; until [ -e /tmp/go ]; do usleep 10000; done; i=1; '
+                      'until [ -e /tmp/stop ]; do echo %s; i=$((i+1)); usleep 5000; done' % (line % 0, line.replace('%d', '$i')))
+    uid = cluster.uid(pod)
+    folder = os.path.join(log_folder(cluster, pod, uid), 'c')
+    with cluster.kubectl.start('logs', '-f', pod, folder=cluster.test_id.folder('follow')) as follower:
+        wait.until(lambda: said(follower), 'the first line comes', 30)
+        cluster.kubectl('exec', pod, '--', 'touch', '/tmp/go')
+        wait.until(lambda: [n for n in os.listdir(folder) if n.endswith('.gz')], 'a log is rotated away and compressed', 60)
+        cluster.kubectl('exec', pod, '--', 'touch', '/tmp/stop')
+        assert follower.wait(30) == 0
+        lines = said(follower)
+    assert lines == [line % i for i in range(len(lines))]
+    names = sorted(os.listdir(folder))
+    assert names[0] == '0.log' and len(names) == 3, names
+    with gzip.open(os.path.join(folder, names[1]), 'rt') as f:
+        assert f.readline().rstrip('\n').split(' ', 3)[3] in lines
+    # Of the present file alone, as upstream's: its beginning is not the container's.
+    tail = cluster.kubectl('logs', pod).out.splitlines()
+    assert tail == lines[len(lines) - len(tail):]
+    cluster.kubectl('delete', 'pod', pod, '--now')
+    wait.until(lambda: not os.path.exists(log_folder(cluster, pod, uid)), 'the logs go with the pod', 20)
+
+
+def test_a_container_that_comes_back_again_and_again_leaves_one_before(cluster):
+    pod = cluster.run('again', 'while [ ! -e /tmp/stop ]; do usleep 10000; done', restart='Always')
+    folder = os.path.join(log_folder(cluster, pod, cluster.uid(pod)), 'c')
+    for run in range(3):
+        wait.until(lambda: cluster.kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].restartCount} '
+                                           '{.status.containerStatuses[0].ready}').out == '%d true' % run, 'run %d' % run, 60)
+        if run < 2:
+            cluster.kubectl('exec', pod, '--', 'touch', '/tmp/stop')
+    wait.until(lambda: sorted(os.listdir(folder)) == ['1.log', '2.log'], 'the first one is gone', 20)
+    assert cluster.kubectl('logs', pod, '--previous').ok
+    cluster.kubectl('delete', 'pod', pod, '--now')

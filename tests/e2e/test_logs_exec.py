@@ -22,7 +22,7 @@ def said(process):
 
 @pytest.fixture(scope='module')
 def cluster(module_id):
-    with OneNode(module_id, IMAGE) as made:
+    with OneNode(module_id, IMAGE, flags=['--container-log-max-size', '1Gi']) as made:
         yield made
 
 

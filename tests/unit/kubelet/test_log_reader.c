@@ -18,13 +18,18 @@
 
 static char folder[] = "/tmp/wherry-log-XXXXXX", path[64], rotated[64];
 
-static void put(const char *text, int flags)
+static void put_at(const char *file, const char *text, int flags)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
+}
+
+static void put(const char *text, int flags)
+{
+	put_at(path, text, flags);
 }
 
 static enum log_read read_on(struct log_reader *reader, struct buf *out)
@@ -121,13 +126,14 @@ static void test_follow(void **state UNUSED)
 	put(T2 "stdout F five\n", O_APPEND);
 	assert_int_equal(rename(path, rotated), 0);
 	assert_int_equal(read_on(reader, &out), LOG_READ_WAIT);
+	put_at(rotated, T2 "stdout F late\n", O_APPEND);
 	put(T2 "stdout F six\n", O_EXCL);
 	assert_int_equal(read_on(reader, &out), LOG_READ_WAIT);
-	assert_str_equal(buf_view(&out), "three\nfour\nfive\nsix\n");
+	assert_str_equal(buf_view(&out), "three\nfour\nfive\nlate\nsix\n");
 	put(T2 "stdout F seven\n" T2 "stdout P 8", O_APPEND);
 	log_reader_finish(reader);
 	assert_int_equal(read_on(reader, &out), LOG_READ_END);
-	assert_str_equal(buf_view(&out), "three\nfour\nfive\nsix\nseven\n8");
+	assert_str_equal(buf_view(&out), "three\nfour\nfive\nlate\nsix\nseven\n8");
 	assert_int_equal(read_on(reader, &out), LOG_READ_END);
 	log_reader_free(reader);
 	unlink(rotated);
