@@ -88,6 +88,20 @@ class Type:
         self.group, self.name, self.flags, self.fields = group, name, flags, []
         self.c = group.prefix + '_' + snake(name)
 
+    def attribute(self, key):
+        return next((w[len(key) + 1:] for w in self.flags if w.startswith(key + '=')), '')
+
+    @property
+    def deprecation(self):
+        """What clients are warned of who use the type, '' when it is not deprecated."""
+        _, deprecated, removed = (self.attribute('since') + '//').split('/')[:3]
+        if not deprecated:
+            return ''
+        group, _, kind = self.attribute('replaced').rpartition('.')
+        return '%s %s is deprecated in v%s+%s%s' % (
+            self.group.api_version, self.name, deprecated, ', unavailable in v%s+' % removed if removed else '',
+            '; use %s %s' % (group, kind) if kind else '')
+
     @property
     def slice(self):
         """The C name of a list of these: Endpoint's would be EndpointSlice's, so that one is in the plural."""
@@ -356,7 +370,8 @@ class Tables:
                          'by_number_' + t.c if by_number else 'NULL'),
                      '\t.len = %d, .numbers_len = %d, .size = sizeof(struct %s), .flags = %s, .members = %s,' % (
                          len(fields), len(by_number), t.c, ' | '.join('SCHEMA_' + n for n in flags) or '0',
-                         c_str(next((w[len('union='):] for w in t.flags if w.startswith('union=')), ''))),
+                         c_str(t.attribute('union'))),
+                     '\t.deprecation = %s,' % c_str(t.deprecation),
                      '};', '']
 
     def text(self):

@@ -11,6 +11,7 @@
 	X(taint_nodes_by_condition)                                                                                    \
 	X(priority)                                                                                                    \
 	X(default_toleration_seconds)                                                                                  \
+	X(storage_protection)                                                                                          \
 	X(rbac_escalation)
 
 #define X(name) extern const struct admission_plugin admission_##name;

@@ -115,6 +115,8 @@ static void finish_at_home(struct request *request)
 
 static void complete(struct request *request)
 {
+	if (request->deprecation.len)
+		response_warning(request, request->deprecation);
 	for (size_t i = 0; i < request->context.warnings.len; i++)
 		response_warning(request, request->context.warnings.items[i]);
 	if (request->status && !request->local)

@@ -118,6 +118,7 @@ struct request {
 	const struct resource *resource;
 	const struct strategy *strategy;
 	const struct subresource *subresource;
+	struct str deprecation; /* of the type the request is about; told in every answer */
 	const struct action *action;
 	struct answer_form accepted;	/* of the answer */
 	struct request_options options; /* of the query and, for deletes, the body */

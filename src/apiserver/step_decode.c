@@ -235,6 +235,16 @@ static enum step_result decode_delete_options(struct request *request)
 	return options_parse_delete(request, options);
 }
 
+/* Who deletes and does not think of dependents may not mean what becomes of them. */
+static enum step_result warn_of_orphans(struct request *request)
+{
+	const struct meta_v1_delete_options *options = request->delete_options;
+
+	if (request->strategy->orphan_warning.len && !options->orphan_dependents && !options->propagation_policy)
+		vec_push(&request->arena, &request->context.warnings, request->strategy->orphan_warning);
+	return STEP_NEXT;
+}
+
 static enum step_result check_patch_type(struct request *request)
 {
 	static const struct str types[] = {
@@ -251,14 +261,17 @@ static enum step_result check_patch_type(struct request *request)
 enum step_result step_decode(struct request *request)
 {
 	struct expected expected = {.schema = request->resource->schema};
+	enum step_result result;
 
 	if (request->body_too_large)
 		return status_fail(request, ERR_TOO_LARGE, "Request entity too large: limit is %d", LIMIT_REQUEST_BODY);
 	if (request->operation == OP_PATCH ||
 	    (request->operation == OP_ACTION && str_eq(request->method, STR("PATCH"))))
 		return check_patch_type(request);
-	if (request->operation & (OP_DELETE | OP_DELETE_COLLECTION))
-		return decode_delete_options(request);
+	if (request->operation & (OP_DELETE | OP_DELETE_COLLECTION)) {
+		result = decode_delete_options(request);
+		return result == STEP_NEXT ? warn_of_orphans(request) : result;
+	}
 	/* What is sent to a process in a pod is no object. */
 	if (request->subresource && request->subresource->connect)
 		return STEP_NEXT;

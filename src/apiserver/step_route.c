@@ -199,6 +199,17 @@ static void fill_context(struct request *request)
 	request->schema = stored_schema(request->resource);
 }
 
+/* Tells who came this far that the type should not be used any more. */
+static enum step_result note_deprecation(struct request *request)
+{
+	const struct schema *schema = request->resource->schema;
+
+	if (request->subresource && request->subresource->schema)
+		schema = request->subresource->schema;
+	request->deprecation = schema->deprecation;
+	return STEP_NEXT;
+}
+
 enum step_result step_route(struct request *request)
 {
 	enum step_result result;
@@ -214,6 +225,8 @@ enum step_result step_route(struct request *request)
 	result = find_resource(request);
 	if (result == STEP_NEXT)
 		result = find_operation(request);
+	if (result == STEP_NEXT)
+		result = note_deprecation(request);
 	if (result == STEP_NEXT)
 		result = negotiate(request);
 	if (result == STEP_NEXT)

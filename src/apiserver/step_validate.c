@@ -38,12 +38,7 @@ static void validate(struct request *request, const struct meta_v1_object_meta *
 			strategy->validate_create(&request->context, request->object, errors);
 		return;
 	}
-	if (!request->strategy->forbid_unconditional_update || request->operation != OP_UPDATE ||
-	    meta->resource_version.len)
-		check_update_twice(errors, path, meta, request->old->meta);
-	else
-		field_invalid(errors, FIELD(path, "resourceVersion"), VALUE((int64_t)0),
-			      "must be specified for an update");
+	check_update_twice(errors, path, meta, request->old->meta);
 	if (request->info.subresource.len)
 		validate_subresource(request, request->old->data, errors);
 	else if (strategy->validate_update)
@@ -74,7 +69,7 @@ enum step_result step_validate(struct request *request)
 	if (errors->len)
 		return status_field_errors(request, request->resource->group, request->resource->kind, meta->name,
 					   errors);
-	if (strategy->warnings)
+	if (strategy->warnings && !request->subresource)
 		strategy->warnings(&request->context, request->object, request->old ? request->old->data : NULL);
 	if (strategy->canonicalize)
 		strategy->canonicalize(&request->context, request->object);

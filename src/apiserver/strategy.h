@@ -134,7 +134,7 @@ struct strategy {
 	/* Is @name fit for an object of the kind (a generateName comes masked)?  NULL: DNS subdomain. */
 	struct name_problems (*validate_name)(struct str name);
 
-	/* Pushes onto context->warnings; old is NULL on create. */
+	/* Pushes onto context->warnings (registry/warnings.h); old is NULL on create, subresources are not asked. */
 	void (*warnings)(struct strategy_context *context, const void *object, const void *old);
 	/* Brings a valid object into its one form. */
 	void (*canonicalize)(struct strategy_context *context, void *object);
@@ -156,6 +156,7 @@ struct strategy {
 	enum collection_default collection_default;
 	bool allow_create_on_update;	  /* PUT may create */
 	bool forbid_unconditional_update; /* PUT without resourceVersion is Invalid */
+	struct str orphan_warning;	  /* of COLLECT_ORPHAN: for deletes that say nothing of dependents */
 	bool delete_returns_object;	  /* instead of a Status */
 	bool keep_status_on_create;	  /* nodes, and kinds whose status clients write through the main resource */
 	bool status_resets_metadata;	  /* a status update keeps labels, annotations, owners, finalizers of the old */

@@ -122,6 +122,7 @@ struct schema {
 	uint32_t flags; /* SCHEMA_ bits */
 	/* Of a union: its discriminator (empty: none), ':', and "field=VALUE" for each member, separated by commas. */
 	struct str members;
+	struct str deprecation; /* what clients of the type are warned of; empty: it is not deprecated */
 };
 
 /* Members every generated list and map has, for code that walks them without knowing the type. */

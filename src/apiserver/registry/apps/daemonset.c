@@ -1,6 +1,7 @@
 /* Daemon sets. */
 #include "apiserver/registry/apps/workload.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/warnings.h"
 
 #define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
 
@@ -137,6 +138,14 @@ static void cells(struct table_row *row, const void *object)
 	cell_selector(row, set->spec.selector, "<none>");
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct apps_v1_daemon_set *now = object, *before = old;
+
+	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
+			      before ? &before->metadata : NULL);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Desired", "integer", 0),
@@ -160,6 +169,7 @@ const struct strategy strategy_apps_daemonsets = {
 	.prepare_update = prepare_update,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

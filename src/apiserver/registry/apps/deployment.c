@@ -1,5 +1,6 @@
 /* Deployments: generation counts changes of annotations too, as the rollout reads them. */
 #include "apiserver/registry/apps/workload.h"
+#include "apiserver/registry/warnings.h"
 
 static void default_object(struct strategy_context *context, void *object)
 {
@@ -136,6 +137,16 @@ static void cells(struct table_row *row, const void *object)
 	cell_selector(row, deployment->spec.selector, "");
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct apps_v1_deployment *now = object, *before = old;
+
+	if (!old)
+		warn_of_name(context, now->metadata.name);
+	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
+			      before ? &before->metadata : NULL);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Ready", "string", 0),
@@ -157,6 +168,7 @@ const struct strategy strategy_apps_deployments = {
 	.prepare_status = prepare_status,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	.validate_status = validate_status,
 	COLUMNS(columns),
 	.cells = cells,

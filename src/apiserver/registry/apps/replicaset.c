@@ -1,5 +1,6 @@
 /* Replica sets. */
 #include "apiserver/registry/apps/workload.h"
+#include "apiserver/registry/warnings.h"
 
 static void default_object(struct strategy_context *context, void *object)
 {
@@ -62,6 +63,16 @@ static void cells(struct table_row *row, const void *object)
 	cell_selector(row, set->spec.selector, "<none>");
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct apps_v1_replica_set *now = object, *before = old;
+
+	if (!old)
+		warn_of_name(context, now->metadata.name);
+	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
+			      before ? &before->metadata : NULL);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Desired", "integer", 0),
@@ -80,6 +91,7 @@ const struct strategy strategy_apps_replicasets = {
 	.default_object = default_object,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	.validate_status = validate_status,
 	COLUMNS(columns),
 	.cells = cells,

@@ -2,6 +2,7 @@
 #include "apiserver/registry/apps/workload.h"
 #include "apiserver/registry/core/volume_check.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/warnings.h"
 #include "types/gen/apps_v1.h"
 
 /* rollingUpdate is made only where the type was left out; the type said in full leaves it absent. */
@@ -212,6 +213,20 @@ static void cells(struct table_row *row, const void *object)
 	cell_containers(row, &set->spec.template.spec.containers);
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct apps_v1_stateful_set *now = object, *before = old;
+
+	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
+			      before ? &before->metadata : NULL);
+	for (size_t i = 0; i < now->spec.volume_claim_templates.len; i++)
+		warn_claim_spec(context, INDEX(FIELD(NULL, "spec.volumeClaimTemplates"), i),
+				&now->spec.volume_claim_templates.items[i].spec);
+	if (now->spec.revision_history_limit && *now->spec.revision_history_limit < 0)
+		warn(context, FIELD(NULL, "spec.revisionHistoryLimit"),
+		     "a negative value retains all historical revisions; a value >= 0 is recommended");
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Ready", "string", 0),
@@ -230,6 +245,7 @@ const struct strategy strategy_apps_statefulsets = {
 	.validate_name = name_is_dns_label,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -2,6 +2,7 @@
 #include "apiserver/registry/apps/workload.h"
 #include "apiserver/registry/batch/job_check.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/warnings.h"
 #include "logic/cron_schedule.h"
 
 static void default_object(struct strategy_context *context, void *object)
@@ -143,6 +144,20 @@ static void cells(struct table_row *row, const void *object)
 	cell_selector(row, job->spec.job_template.spec.selector, "<none>");
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct batch_v1_cron_job *now = object, *before = old;
+
+	if (!old)
+		warn_of_name(context, now->metadata.name);
+	warn_changed_template(context, FIELD(NULL, "spec.jobTemplate.spec.template"),
+			      &now->spec.job_template.spec.template, &now->metadata, before ? &before->metadata : NULL);
+	if (old && str_contains(now->spec.schedule, STR("TZ")))
+		vec_push(context->arena, &context->warnings,
+			 STR("cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
+			     "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"));
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Schedule", "string", 0),
@@ -163,6 +178,7 @@ const struct strategy strategy_batch_cronjobs = {
 	.default_object = default_object,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

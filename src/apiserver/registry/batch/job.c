@@ -1,6 +1,7 @@
 /* Jobs. */
 #include "apiserver/registry/apps/workload.h"
 #include "apiserver/registry/batch/job_check.h"
+#include "apiserver/registry/warnings.h"
 
 #define UID_LABEL "batch.kubernetes.io/controller-uid"
 
@@ -161,6 +162,16 @@ static void cells(struct table_row *row, const void *object)
 	cell_selector(row, job->spec.selector, "<none>");
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct batch_v1_job *now = object, *before = old;
+
+	if (!old)
+		warn_of_name(context, now->metadata.name);
+	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
+			      before ? &before->metadata : NULL);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Status", "string", 0),
@@ -177,11 +188,15 @@ const struct strategy strategy_batch_jobs = {
 	.plural = STR_INIT("jobs"),
 	.generation = GENERATION_SPEC,
 	.collection_default = COLLECT_ORPHAN,
+	.orphan_warning =
+		STR_INIT("child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+			 "to remove them or set propagationPolicy=Orphan to suppress this warning"),
 	.default_object = default_object,
 	.prepare_create = prepare_create,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.canonicalize = canonicalize,
+	.warnings = warnings,
 	FIELDS(fields),
 	.select_field = select_field,
 	COLUMNS(columns),

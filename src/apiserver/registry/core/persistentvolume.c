@@ -2,6 +2,7 @@
 #include "apiserver/registry/core/pod_check.h"
 #include "apiserver/registry/core/volume_check.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/warnings.h"
 
 /* The old annotation, else the field. */
 static struct str class_of(const struct meta_v1_object_meta *meta, struct str name)
@@ -212,6 +213,24 @@ static void validate_update(struct strategy_context *context, const void *object
 				"update from non-nil value to nil is forbidden");
 }
 
+/* Volumes remember when they came into their phase. */
+static void prepare_status(struct strategy_context *context, void *object, const void *old)
+{
+	struct core_v1_persistent_volume_status *now = &((struct core_v1_persistent_volume *)object)->status;
+	const struct core_v1_persistent_volume_status *before =
+		&((const struct core_v1_persistent_volume *)old)->status;
+	const struct timestamp *then = before->last_phase_transition_time;
+	struct timestamp time = {.seconds = context->now.seconds, .is_set = true};
+
+	if (str_eq(now->phase, before->phase)) {
+		if (!now->last_phase_transition_time)
+			now->last_phase_transition_time = then;
+	} else if (!now->last_phase_transition_time ||
+		   (then && now->last_phase_transition_time->seconds == then->seconds)) {
+		now->last_phase_transition_time = ARENA_DUP(context->arena, struct timestamp, &time);
+	}
+}
+
 static void cells(struct table_row *row, const void *object)
 {
 	const struct core_v1_persistent_volume *volume = object;
@@ -233,6 +252,42 @@ static void cells(struct table_row *row, const void *object)
 	table_cell_str(row, volume->status.reason);
 	table_cell_age(row, volume->metadata.creation_timestamp);
 	table_cell_str(row, volume->spec.volume_mode ? *volume->spec.volume_mode : STR("<unset>"));
+}
+
+static void warnings(struct strategy_context *context, const void *object, const void *old UNUSED)
+{
+	static const struct deprecated_annotation annotations[] = {
+		{"volume.beta.kubernetes.io/storage-class",
+		 "deprecated since v1.8; use \"storageClassName\" attribute instead"},
+		{"volume.beta.kubernetes.io/mount-options",
+		 "deprecated since v1.31; use \"mountOptions\" attribute instead"}};
+	const struct core_v1_persistent_volume_spec *spec = &((const struct core_v1_persistent_volume *)object)->spec;
+	const struct core_v1_persistent_volume_source *source = &spec->persistent_volume_source;
+	const struct {
+		const void *used;
+		const char *name, *message;
+	} plugins[] = {
+		{source->cephfs, "cephfs", "deprecated in v1.28, non-functional in v1.31+"},
+		{source->photon_persistent_disk, "photonPersistentDisk",
+		 "deprecated in v1.11, non-functional in v1.16+"},
+		{source->scale_io, "scaleIO", "deprecated in v1.16, non-functional in v1.22+"},
+		{source->storageos, "storageOS", "deprecated in v1.22, non-functional in v1.25+"},
+		{source->glusterfs, "glusterfs", "deprecated in v1.25, non-functional in v1.26+"},
+		{source->rbd, "rbd", "deprecated in v1.28, non-functional in v1.31+"},
+	};
+
+	warn_annotations(context, NULL, &((const struct core_v1_persistent_volume *)object)->metadata.annotations,
+			 annotations, ARRAY_LEN(annotations));
+	if (str_eq_c(spec->persistent_volume_reclaim_policy, "Recycle"))
+		warn(context, FIELD(SPEC, "persistentVolumeReclaimPolicy"),
+		     "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic "
+		     "provisioning.");
+	if (spec->node_affinity && spec->node_affinity->required)
+		warn_node_terms(context, FIELD(SPEC, "nodeAffinity.required.nodeSelectorTerms"),
+				&spec->node_affinity->required->node_selector_terms);
+	for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
+		if (plugins[i].used)
+			warn(context, FIELD(SPEC, plugins[i].name), "%s", plugins[i].message);
 }
 
 static const struct table_column columns[] = {
@@ -257,6 +312,8 @@ const struct strategy strategy_core_persistentvolumes = {
 	.prepare_create = prepare_create,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.prepare_status = prepare_status,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -2,6 +2,7 @@
 #include "apiserver/registry/core/pod_check.h"
 #include "apiserver/registry/core/volume_check.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/warnings.h"
 
 #define CLASS_ANNOTATION "volume.beta.kubernetes.io/storage-class"
 
@@ -303,6 +304,16 @@ static void cells(struct table_row *row, const void *object)
 	table_cell_str(row, spec->volume_mode ? *spec->volume_mode : STR("<unset>"));
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old UNUSED)
+{
+	static const struct deprecated_annotation deprecated[] = {
+		{CLASS_ANNOTATION, "deprecated since v1.8; use \"storageClassName\" attribute instead"}};
+	const struct core_v1_persistent_volume_claim *claim = object;
+
+	warn_annotations(context, NULL, &claim->metadata.annotations, deprecated, ARRAY_LEN(deprecated));
+	warn_claim_spec(context, SPEC, &claim->spec);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Status", "string", 0),
@@ -323,6 +334,7 @@ const struct strategy strategy_core_persistentvolumeclaims = {
 	.prepare_update = prepare_update,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

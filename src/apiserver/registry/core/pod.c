@@ -2,6 +2,7 @@
 #include "logic/pod.h"
 #include "apiserver/registry/core/pod_check.h"
 #include "apiserver/registry/core/pod_table.h"
+#include "apiserver/registry/warnings.h"
 #include "logic/pod_qos.h"
 
 #define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
@@ -274,6 +275,13 @@ static const struct str fields[] = {
 
 static const struct str aliases[][2] = {{STR_INIT("spec.host"), STR_INIT("spec.nodeName")}};
 
+/* Updates are left alone: few people change pods by hand. */
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	if (!old)
+		warn_pod(context, object);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Ready", "string", 0),
@@ -297,6 +305,7 @@ const struct strategy strategy_core_pods = {
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.validate_status = validate_status,
+	.warnings = warnings,
 	.graceful_period = graceful_period,
 	.subresources = subresources,
 	.subresources_len = ARRAY_LEN(subresources),

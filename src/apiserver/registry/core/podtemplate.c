@@ -1,5 +1,6 @@
 /* Pod templates. */
 #include "apiserver/registry/apps/workload.h"
+#include "apiserver/registry/warnings.h"
 #include "types/gen/core_v1.h"
 
 static void default_object(struct strategy_context *context, void *object)
@@ -27,6 +28,14 @@ static void cells(struct table_row *row, const void *object)
 	table_cell_labels(row, &template->template.metadata.labels);
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct core_v1_pod_template *now = object, *before = old;
+
+	warn_changed_template(context, FIELD(NULL, "template"), &now->template, &now->metadata,
+			      before ? &before->metadata : NULL);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Containers", "string", 0),
@@ -42,6 +51,7 @@ const struct strategy strategy_core_podtemplates = {
 	.default_object = default_object,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -1,5 +1,6 @@
 /* Replication controllers: selector and labels default to the template's. */
 #include "apiserver/registry/apps/workload.h"
+#include "apiserver/registry/warnings.h"
 #include "types/gen/core_v1.h"
 
 static const struct core_v1_container_slice none;
@@ -73,6 +74,16 @@ static void cells(struct table_row *row, const void *object)
 	table_cell_labels(row, &rc->spec.selector);
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct core_v1_replication_controller *now = object, *before = old;
+
+	if (!old)
+		warn_of_name(context, now->metadata.name);
+	warn_changed_template(context, FIELD(NULL, "spec.template"), now->spec.template, &now->metadata,
+			      before ? &before->metadata : NULL);
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Desired", "integer", 0),
@@ -92,6 +103,7 @@ const struct strategy strategy_core_replicationcontrollers = {
 	.default_object = default_object,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	FIELDS(fields),
 	.select_field = select_field,
 	COLUMNS(columns),

@@ -136,7 +136,7 @@ static void warnings(struct strategy_context *context, const void *object, const
 {
 	const struct core_v1_service *service = object;
 
-	if (service->spec.external_ips.len && !context->subresource.len)
+	if (service->spec.external_ips.len)
 		vec_push(context->arena, &context->warnings,
 			 STR("spec.externalIPs is deprecated and may no longer be implemented in some clusters"));
 }

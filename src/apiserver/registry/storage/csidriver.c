@@ -51,6 +51,22 @@ static void cells(struct table_row *row, const void *object)
 	table_cell_age(row, driver->metadata.creation_timestamp);
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old)
+{
+	const struct storage_v1_csi_driver_spec *now = &((const struct storage_v1_csi_driver *)object)->spec;
+	const struct storage_v1_csi_driver *before = old;
+	struct storage_v1_csi_driver_spec a = {.token_requests = now->token_requests}, b = {0};
+
+	if (before)
+		b.token_requests = before->spec.token_requests;
+	if (now->token_requests.len && !now->service_account_token_in_secrets &&
+	    !equal_struct(&schema_storage_v1_csi_driver_spec, &a, &b))
+		vec_push(context->arena, &context->warnings,
+			 STR("spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true "
+			     "to "
+			     "prevent possible logging of tokens in volume attributes"));
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("AttachRequired", "boolean", 0),
@@ -70,6 +86,7 @@ const struct strategy strategy_storage_csidrivers = {
 	.generation = GENERATION_CUSTOM,
 	.prepare_update = prepare_update,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };

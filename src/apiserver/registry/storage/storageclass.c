@@ -1,5 +1,6 @@
 /* Storage classes. */
 #include "apiserver/registry/common.h"
+#include "apiserver/registry/warnings.h"
 #include "types/gen/storage_v1.h"
 
 static bool is_default(const struct meta_v1_object_meta *meta)
@@ -52,6 +53,24 @@ static void cells(struct table_row *row, const void *object)
 	table_cell_age(row, class->metadata.creation_timestamp);
 }
 
+static void warnings(struct strategy_context *context, const void *object, const void *old UNUSED)
+{
+	const struct storage_v1_storage_class *class = object;
+
+	for (size_t i = 0; i < class->allowed_topologies.len; i++) {
+		const struct core_v1_topology_selector_label_requirement_slice *all =
+			&class->allowed_topologies.items[i].match_label_expressions;
+		const struct path *at = FIELD(INDEX(FIELD(NULL, "allowedTopologies"), i), "matchLabelExpressions");
+
+		for (size_t j = 0; j < all->len; j++) {
+			const char *message = deprecated_node_label(all->items[j].key);
+
+			if (message)
+				warn(context, FIELD(INDEX(at, j), "key"), "%s", message);
+		}
+	}
+}
+
 static const struct table_column columns[] = {
 	COLUMN_NAME,
 	COLUMN("Provisioner", "string", 0),
@@ -66,6 +85,7 @@ const struct strategy strategy_storage_storageclasses = {
 	.plural = STR_INIT("storageclasses"),
 	.delete_returns_object = true,
 	.validate_update = validate_update,
+	.warnings = warnings,
 	COLUMNS(columns),
 	.cells = cells,
 };
