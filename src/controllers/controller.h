@@ -53,6 +53,9 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(serviceaccount)                                                                                              \
 	X(root_ca)                                                                                                     \
 	X(garbage_collector)                                                                                           \
+	X(pvc_protection)                                                                                              \
+	X(pv_protection)                                                                                               \
+	X(vac_protection)                                                                                              \
 	X(replicaset)                                                                                                  \
 	X(deployment)                                                                                                  \
 	X(endpoints)                                                                                                   \

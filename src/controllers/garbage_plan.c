@@ -8,30 +8,7 @@
  */
 #include "controllers/garbage_collector.h"
 
-static bool has_finalizer(const struct meta_v1_object_meta *meta, const char *name)
-{
-	SLICE_FOREACH (finalizer, meta->finalizers)
-		if (str_eq_c(*finalizer, name))
-			return true;
-	return false;
-}
-
-/* The merge patch that leaves only the other finalizers; it names the version it was made from. */
-static void plan_finalizer_removal(struct plan *plan, const struct garbage_inputs *inputs, const char *name)
-{
-	const struct meta_v1_object_meta *meta = inputs->object->meta;
-	struct str list = STR_EMPTY;
-
-	SLICE_FOREACH (finalizer, meta->finalizers)
-		if (!str_eq_c(*finalizer, name))
-			list = arena_printf(plan->arena, STR_FMT "%s\"" STR_FMT "\"", STR_ARG(list),
-					    list.len ? "," : "", STR_ARG(*finalizer));
-	plan_patch(plan, inputs->resource, meta->namespace, meta->name, NULL, PATCH_TYPE_MERGE,
-		   arena_printf(plan->arena,
-				"{\"metadata\":{\"resourceVersion\":\"" STR_FMT "\",\"finalizers\":[" STR_FMT "]}}",
-				STR_ARG(meta->resource_version), STR_ARG(list)))
-		->tolerate_missing = true;
-}
+#include "controllers/finalizer.h"
 
 /* A strategic patch that strikes the references with these UIDs; UIDs come from the server and need no escaping. */
 static void plan_strike(struct plan *plan, const struct resource *resource, const struct meta_v1_object_meta *meta,
@@ -85,7 +62,7 @@ static void plan_orphaning(struct plan *plan, const struct garbage_inputs *input
 	for (size_t i = 0; i < inputs->dependents_len; i++)
 		plan_strike(plan, inputs->dependents[i].resource, inputs->dependents[i].object->meta,
 			    &inputs->object->meta->uid, 1);
-	plan_finalizer_removal(plan, inputs, FINALIZER_ORPHAN);
+	plan_finalizer_removal(plan, inputs->resource, inputs->object->meta, FINALIZER_ORPHAN);
 }
 
 static void plan_foreground(struct plan *plan, const struct garbage_inputs *inputs)
@@ -100,7 +77,7 @@ static void plan_foreground(struct plan *plan, const struct garbage_inputs *inpu
 			plan_deletion(plan, dependent->resource, dependent->object, "Foreground");
 	}
 	if (!blocked)
-		plan_finalizer_removal(plan, inputs, FINALIZER_FOREGROUND);
+		plan_finalizer_removal(plan, inputs->resource, inputs->object->meta, FINALIZER_FOREGROUND);
 }
 
 void garbage_plan(void *cookie UNUSED, const void *data, int64_t now UNUSED, struct plan *plan)

@@ -1,0 +1,84 @@
+"""What single kinds do that is theirs alone: warnings, protection of storage, conversion between versions."""
+import pytest
+
+from lib import wait
+
+POD = {'containers': [{'name': 'c', 'image': 'i'}]}
+
+
+def warnings(answer):
+    return [text.split('"', 1)[1][:-1].replace('\\"', '"') for text in answer.headers.get_all('Warning') or []]
+
+
+def claim(name, **metadata):
+    return {'apiVersion': 'v1', 'kind': 'PersistentVolumeClaim', 'metadata': {'name': name, **metadata},
+            'spec': {'accessModes': ['ReadWriteOnce'], 'resources': {'requests': {'storage': '1Gi'}}}}
+
+
+def gone(api, path, seconds=20):
+    wait.until(lambda: api.get(path).status == 404, path + ' is gone', seconds)
+
+
+def test_a_claim_stays_while_a_pod_on_a_node_uses_it(server, namespace):
+    api, path = server.api(), '/api/v1/namespaces/%s/' % namespace
+    made = api.create(path + 'persistentvolumeclaims', claim('c'))
+    assert made['metadata']['finalizers'] == ['kubernetes.io/pvc-protection']
+    pod = {'metadata': {'name': 'p'}, 'spec': {
+        **POD, 'nodeName': 'none', 'volumes': [{'name': 'v', 'persistentVolumeClaim': {'claimName': 'c'}}]}}
+    api.create(path + 'pods', pod)
+    assert api.call('DELETE', path + 'persistentvolumeclaims/c').status == 200
+    found = api.get(path + 'persistentvolumeclaims/c')
+    assert found.status == 200 and found.json['metadata']['deletionTimestamp']
+    assert api.call('DELETE', path + 'pods/p?gracePeriodSeconds=0').status == 200
+    gone(api, path + 'persistentvolumeclaims/c')
+
+
+def test_an_unused_volume_and_class_go_at_once(server, test_id):
+    api, name = server.api(), 'v-' + test_id.word
+    api.create('/api/v1/persistentvolumes', {'metadata': {'name': name}, 'spec': {
+        'capacity': {'storage': '1Gi'}, 'accessModes': ['ReadWriteOnce'], 'hostPath': {'path': '/x'}}})
+    api.create('/apis/storage.k8s.io/v1/volumeattributesclasses', {
+        'metadata': {'name': name}, 'driverName': 'd.example.com', 'parameters': {'a': 'b'}})
+    for path in '/api/v1/persistentvolumes/', '/apis/storage.k8s.io/v1/volumeattributesclasses/':
+        assert api.call('DELETE', path + name).status == 200
+        gone(api, path + name)
+
+
+@pytest.mark.parametrize('spec, text', [
+    ({'containers': [{'name': 'c', 'image': 'i', 'env': [{'name': 'A', 'value': '1'}, {'name': 'A', 'value': '2'}]}]},
+     'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply'),
+    ({'containers': [{'name': 'c', 'image': 'i', 'ports': [{'containerPort': 1}, {'containerPort': 1, 'hostPort': 2}]}]},
+     'spec.containers[0].ports[1]: overlapping port definition with spec.containers[0].ports[0]'),
+    ({**POD, 'nodeSelector': {'beta.kubernetes.io/os': 'linux'}},
+     'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead'),
+    ({**POD, 'imagePullSecrets': [{'name': 's'}, {'name': 's'}]}, 'spec.imagePullSecrets[1].name: duplicate name "s"'),
+    ({**POD, 'volumes': [{'name': 'v', 'gitRepo': {'repository': 'r'}}]},
+     'spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+'),
+    ({**POD, 'topologySpreadConstraints': [{'maxSkew': 1, 'topologyKey': 'k', 'whenUnsatisfiable': 'DoNotSchedule'}]},
+     'spec.topologySpreadConstraints[0].labelSelector: a null labelSelector results in matching no pod'),
+])
+def test_a_pod_is_warned_of(server, namespace, spec, text):
+    answer = server.api().call('POST', '/api/v1/namespaces/%s/pods?dryRun=All' % namespace, {'metadata': {'name': 'p'}, 'spec': spec})
+    assert answer.status == 201 and warnings(answer) == [text]
+
+
+def test_a_template_is_warned_of_only_when_it_changes(server, namespace):
+    api, path = server.api(), '/apis/apps/v1/namespaces/%s/deployments' % namespace
+    template = {'metadata': {'labels': {'a': 'b'}}, 'spec': {**POD, 'terminationGracePeriodSeconds': 1,
+                                                             'nodeSelector': {'beta.kubernetes.io/arch': 'x'}}}
+    answer = api.call('POST', path, {'metadata': {'name': 'a.b'}, 'spec': {
+        'replicas': 0, 'selector': {'matchLabels': {'a': 'b'}}, 'template': template}})
+    assert answer.status == 201 and len(warnings(answer)) == 2 and 'a DNS label is recommended' in warnings(answer)[0]
+    merge = 'application/merge-patch+json'
+    answer = api.call('PATCH', path + '/a.b', {'metadata': {'labels': {'x': 'y'}}}, merge)
+    assert answer.status == 200 and not warnings(answer)
+    answer = api.call('PATCH', path + '/a.b', {'spec': {'paused': True}}, merge)
+    assert answer.status == 200 and len(warnings(answer)) == 1
+
+
+def test_a_deprecated_type_is_told_in_every_answer(server, namespace):
+    path = '/api/v1/namespaces/%s/endpoints' % namespace
+    for verb, where, status in ('GET', path, 200), ('GET', path + '/none', 404), ('DELETE', path + '/none', 404):
+        answer = server.api().call(verb, where)
+        assert answer.status == status
+        assert warnings(answer) == ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice']
