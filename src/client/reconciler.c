@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "client/apply.h"
+#include "client/fault.h"
+#include "sys/crash.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
 
@@ -42,6 +44,7 @@ struct job {
 	struct reconciler *reconciler;
 	struct work *work;
 	struct arena arena;
+	struct object *subject; /* what the key names, held; NULL: nothing */
 	void *inputs;
 	struct plan plan;
 	struct apply_result result;
@@ -291,8 +294,10 @@ static void run_job(void *data)
 	struct job *job = data;
 	const struct reconciler_config *config = &job->reconciler->config;
 	struct client client = {config->transport, str_from(config->ops->name)};
+	struct crash_note *note = crash_note_begin(config->ops->name, job->work->key);
 
 	log_set_component(config->ops->name);
+	fault_point(config->ops->name, job->subject);
 	if (config->ops->observe &&
 	    config->ops->observe(config->cookie, job->inputs, &client, &job->arena, &job->result.err) < 0)
 		job->result.failed = true;
@@ -300,6 +305,7 @@ static void run_job(void *data)
 		config->ops->plan(config->cookie, job->inputs, clock_wall_ns(), &job->plan);
 	if (!job->result.failed)
 		apply_plan(&job->plan, config->transport, str_from(config->ops->name), config->recorder, &job->result);
+	crash_note_end(note);
 	job->done.run = on_job_done;
 	loop_post_call(config->loop, &job->done);
 }
@@ -346,15 +352,49 @@ static void on_job_done(struct loop_call *call)
 	turn_soon(reconciler);
 }
 
+/* The object that @key names: keys of a source without a map are its objects' own.  NULL: none, or it is gone. */
+static struct object *subject_of(const struct reconciler *reconciler, struct str key)
+{
+	for (size_t i = 0; i < reconciler->inputs_len; i++)
+		if (reconciler->inputs[i]->is_source && !reconciler->inputs[i]->map)
+			return informer_get(reconciler->inputs[i]->informer, key);
+	return NULL;
+}
+
+/* A former life crashed over it. */
+static void leave_alone(struct reconciler *reconciler, struct work *work, int64_t time)
+{
+	const struct object *subject = subject_of(reconciler, work->key);
+	const char *name = reconciler->config.ops->name;
+
+	set_state(work, WORK_IDLE);
+	reconciler_queue_after(reconciler, work->key, time);
+	log_warn("key in quarantine", "controller=%s key=" STR_FMT " seconds=%lld", name, STR_ARG(work->key),
+		 (long long)(time / NS_PER_SEC));
+	if (subject && reconciler->config.recorder)
+		recorder_eventf(reconciler->config.recorder, subject, "Warning", "Quarantined",
+				"%s crashed at work on this object and leaves it alone for a while", name);
+}
+
 static void start_job(struct reconciler *reconciler, struct work *work)
 {
-	struct job *job = XNEW(struct job);
+	int64_t quarantine = crash_quarantine_left(reconciler->config.ops->name, work->key, clock_monotonic_ns());
+	struct crash_note *note;
+	struct job *job;
 
+	set_state(work, WORK_RUNNING);
+	if (quarantine) {
+		leave_alone(reconciler, work, quarantine);
+		return;
+	}
+	job = XNEW(struct job);
 	job->reconciler = reconciler;
 	job->work = work;
 	job->plan.arena = &job->arena;
-	set_state(work, WORK_RUNNING);
+	note = crash_note_begin(reconciler->config.ops->name, work->key);
+	job->subject = reconciler_hold(&job->arena, subject_of(reconciler, work->key));
 	job->inputs = reconciler->config.ops->gather(reconciler->config.cookie, work->key, &job->arena);
+	crash_note_end(note);
 	if (!job->inputs) {
 		job_free(job);
 		set_state(work, WORK_IDLE);

@@ -21,6 +21,9 @@
  *what it deleted); this takes the place of expectations.  A failed apply queues the key again with doubling delay; a
  *conflict does so at once.  Wanting nothing writes nothing.
  *
+ * A key over which a former life of the process crashed is left alone until its quarantine ends (sys/crash.h), with an
+ * event on its object.
+ *
  * Thread rules: everything but plan and apply is on the loop thread; gather must not block; plan sees nothing but its
  * inputs.
  */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "apiserver/http.h"
 #include "apiserver/keys.h"
@@ -18,6 +19,7 @@
 #include "component/process_metrics.h"
 #include "net/http_server.h"
 #include "net/tls.h"
+#include "sys/crash.h"
 #include "sys/loop.h"
 #include "sys/path.h"
 
@@ -29,8 +31,9 @@ struct controlplane {
 	const struct controlplane_config *config;
 	struct arena arena;
 	int server_dir, pki_dir;
-	struct loop *loop; /* of the signals */
-	struct loop_timer renewal;
+	struct loop *loop;		 /* of the signals */
+	struct loop_timer renewal, hold; /* hold: runs while the components are held back */
+	atomic_bool held;
 	struct cluster_keys *keys;
 	struct store *store;
 	struct metrics *metrics;
@@ -114,6 +117,13 @@ static bool store_well(void *data)
 	return !stats.failed;
 }
 
+static bool components_free(void *data)
+{
+	struct controlplane *plane = data;
+
+	return !atomic_load(&plane->held);
+}
+
 /* What the store has done, under names of its own: upstream's store is etcd, which tells for itself. */
 static double store_figure(void *data, size_t offset)
 {
@@ -156,6 +166,9 @@ static void add_checks(struct controlplane *plane)
 	health_add(plane->health, "etcd", HEALTH_ANY | HEALTH_LIVE | HEALTH_READY, store_well, plane->store);
 	health_add(plane->health, "poststarthook/start-system-namespaces-controller", HEALTH_ANY | HEALTH_READY,
 		   apiserver_ready, plane->apiserver);
+	health_add(plane->health, "components", HEALTH_READY, components_free, plane);
+	health_explain(plane->health, "components",
+		       "scheduler and controllers crashed again and again and are held back; the log names the object");
 }
 
 static int make_apiserver(struct controlplane *plane, struct error *err)
@@ -320,6 +333,32 @@ static int start_components(struct controlplane *plane, struct error *err)
 	return components_start(&config, &plane->components, err);
 }
 
+static void end_hold(struct loop_timer *timer)
+{
+	struct controlplane *plane = CONTAINER_OF(timer, struct controlplane, hold);
+	struct error err = {0};
+
+	atomic_store(&plane->held, false);
+	log_info("components no longer held back", "port=%u", plane->config->secure_port);
+	if (start_components(plane, &err) < 0) {
+		log_error("components not started", "error=\"%s\"", err.message);
+		loop_stop(plane->loop);
+	}
+}
+
+/* After too many crashes the API alone, so that their cause can be looked at and deleted. */
+static int start_or_hold_components(struct controlplane *plane, struct error *err)
+{
+	int64_t left = crash_hold_left(clock_monotonic_ns());
+
+	if (left == 0)
+		return start_components(plane, err);
+	atomic_store(&plane->held, true);
+	log_warn("components held back", "seconds=%lld", (long long)(left / NS_PER_SEC));
+	loop_timer_start(&plane->hold, left, 0);
+	return 0;
+}
+
 static void stop(void *data, int signal UNUSED)
 {
 	struct controlplane *plane = data;
@@ -336,7 +375,7 @@ static int start(struct controlplane *plane, struct error *err)
 	if (open_folder(server, &plane->server_dir, err) < 0 || open_folder(path, &plane->pki_dir, err) < 0 ||
 	    open_keys(plane, err) < 0 || open_store(plane, err) < 0 || make_apiserver(plane, err) < 0 ||
 	    open_kubelets(plane, err) < 0 || serve(plane, err) < 0 || give_kubeconfigs(plane, err) < 0 ||
-	    start_components(plane, err) < 0 ||
+	    start_or_hold_components(plane, err) < 0 ||
 	    handover_send(plane->config->handover, HANDOVER_READY, STR_EMPTY, err) < 0)
 		return -(int)err->code;
 	return 0;
@@ -371,6 +410,7 @@ int controlplane_run(const struct controlplane_config *config, struct error *err
 	term = loop_signal_new(plane.loop, SIGTERM, stop, &plane);
 	interrupt = loop_signal_new(plane.loop, SIGINT, stop, &plane);
 	loop_timer_init(&plane.renewal, plane.loop, renew);
+	loop_timer_init(&plane.hold, plane.loop, end_hold);
 	loop_timer_start(&plane.renewal, RENEWAL_NS, RENEWAL_NS);
 	result = start(&plane, err);
 	if (result == 0) {

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "cmd/rights.h"
+#include "sys/crash.h"
 #include "sys/path.h"
 #include "sys/process.h"
 
@@ -31,6 +32,7 @@ struct child {
 	pid_t pid; /* 0: does not run */
 	int pipe;
 	struct buf in;
+	struct crash_page *crashes;
 	bool ever_ready;
 	int64_t began, pause, restart_at; /* of the monotonic clock */
 };
@@ -62,15 +64,16 @@ static void forget_parent(struct supervisor *supervisor)
 	sigprocmask(SIG_SETMASK, &supervisor->old_mask, NULL);
 }
 
-static _Noreturn void live(struct supervisor *supervisor, const struct supervisor_child *spec, int handover,
-			   pid_t parent)
+static _Noreturn void live(struct supervisor *supervisor, const struct child *child, int handover, pid_t parent)
 {
+	const struct supervisor_child *spec = child->spec;
 	struct error err = {0};
 	int result = 0;
 
 	die_with(parent);
 	forget_parent(supervisor);
 	prctl(PR_SET_NAME, spec->name, 0, 0, 0);
+	crash_page_attach(child->crashes);
 	if (spec->unprivileged) {
 		result = rights_drop(&supervisor->rights, supervisor->data_dir, &err);
 		die_with(parent);
@@ -106,7 +109,7 @@ static void start_child(struct supervisor *supervisor, struct child *child)
 		child->pid = fork();
 		if (child->pid == 0) {
 			close_fd(ends[0]);
-			live(supervisor, child->spec, ends[1], parent);
+			live(supervisor, child, ends[1], parent);
 		}
 		close_fd(ends[1]);
 		if (child->pid > 0) {
@@ -129,6 +132,25 @@ static void forget(struct child *child)
 	child->pid = 0;
 }
 
+static void tell_suspect(void *cookie, const struct crash_suspect *suspect)
+{
+	const struct child *child = cookie;
+
+	log_error("crashed at work", "child=%s component=%s key=%s crashes=%u quarantine_seconds=%lld",
+		  child->spec->name, suspect->component, suspect->key, suspect->crashes,
+		  (long long)(suspect->pause / NS_PER_SEC));
+}
+
+/* What the child was at work on is left alone for a while when that was the child's end. */
+static void settle_notes(struct child *child, int status)
+{
+	if (!WIFSIGNALED(status) || !crash_is_fault(WTERMSIG(status)))
+		crash_page_clear(child->crashes);
+	else if (crash_page_fault(child->crashes, clock_monotonic_ns(), tell_suspect, child))
+		log_error("child crashes again and again", "child=%s crashes=%d hold_seconds=%lld", child->spec->name,
+			  CRASHES_TO_HOLD, (long long)(HOLD_TIME / NS_PER_SEC));
+}
+
 static void child_ended(struct supervisor *supervisor, struct child *child, int status)
 {
 	pid_t pid = child->pid;
@@ -138,6 +160,7 @@ static void child_ended(struct supervisor *supervisor, struct child *child, int 
 		supervisor->failed = true;
 		return;
 	}
+	settle_notes(child, status);
 	plan_restart(child, clock_monotonic_ns());
 	log_warn("child ended", "child=%s pid=%d %s=%d restart_milliseconds=%lld", child->spec->name, (int)pid,
 		 WIFSIGNALED(status) ? "signal" : "status",
@@ -322,6 +345,20 @@ static int take_over_signals(struct supervisor *supervisor, struct error *err)
 	return supervisor->signals < 0 ? error_set_errno(err, errno, "signalfd") : 0;
 }
 
+static int make_children(struct supervisor *supervisor, struct error *err)
+{
+	const struct supervisor_config *config = supervisor->config;
+
+	for (size_t i = 0; i < config->children_len; i++) {
+		supervisor->children[i] = (struct child){.spec = &config->children[i], .pipe = -1};
+		buf_init(&supervisor->children[i].in, 2 * LIMIT_HANDOVER);
+	}
+	for (size_t i = 0; i < config->children_len; i++)
+		if (crash_page_new(&supervisor->children[i].crashes, err) < 0)
+			return -(int)err->code;
+	return 0;
+}
+
 int supervisor_run(const struct supervisor_config *config, struct error *err)
 {
 	struct supervisor supervisor = {.config = config, .data_dir = -1, .signals = -1};
@@ -329,11 +366,9 @@ int supervisor_run(const struct supervisor_config *config, struct error *err)
 
 	assert(config->children_len <= CHILDREN_MAX);
 	log_set_component("supervisor");
-	for (size_t i = 0; i < config->children_len; i++) {
-		supervisor.children[i] = (struct child){.spec = &config->children[i], .pipe = -1};
-		buf_init(&supervisor.children[i].in, 2 * LIMIT_HANDOVER);
-	}
-	result = rights_find(&supervisor.rights, err);
+	result = make_children(&supervisor, err);
+	if (result == 0)
+		result = rights_find(&supervisor.rights, err);
 	if (result == 0)
 		result = make_folders(&supervisor, err);
 	if (result == 0)
@@ -344,8 +379,10 @@ int supervisor_run(const struct supervisor_config *config, struct error *err)
 		sigprocmask(SIG_SETMASK, &supervisor.old_mask, NULL);
 		result = supervisor.failed;
 	}
-	for (size_t i = 0; i < config->children_len; i++)
+	for (size_t i = 0; i < config->children_len; i++) {
 		buf_release(&supervisor.children[i].in);
+		crash_page_free(supervisor.children[i].crashes);
+	}
 	close_fd(supervisor.signals);
 	close_fd(supervisor.data_dir);
 	return result;

@@ -8,6 +8,8 @@
  *   - A child starts when all before it have said that they are ready (handover.h), in every later life at once.
  *   - A child that dies starts again after a pause that doubles, from RESTART_MIN to RESTART_MAX, and is short again
  *     once a life was long.  A child that ends with a failure before it was ever ready ends the whole: it has said why.
+ *   - A child that a fault of its own ended finds what it was at work on in quarantine, and after three such ends in a
+ *     minute itself on hold (sys/crash.h).
  *   - A supervisor that dies takes its children along: the kernel signals them, and each looks for itself, after it
  *     asked for that, whether it came too late.  Containers are nobody's children here and stay.
  *   - SIGTERM or SIGINT stop the children in reverse order, each with its time to end cleanly.

@@ -8,6 +8,7 @@ struct check {
 	unsigned kinds;
 	bool (*ok)(void *data);
 	void *data;
+	const char *reason;
 };
 
 struct health {
@@ -29,7 +30,14 @@ struct health *health_free(struct health *health)
 void health_add(struct health *health, const char *name, unsigned kinds, bool (*ok)(void *data), void *data)
 {
 	assert(health->len < CHECKS_MAX);
-	health->checks[health->len++] = (struct check){name, kinds, ok, data};
+	health->checks[health->len++] = (struct check){name, kinds, ok, data, "reason withheld"};
+}
+
+void health_explain(struct health *health, const char *name, const char *reason)
+{
+	for (size_t i = 0; i < health->len; i++)
+		if (strcmp(health->checks[i].name, name) == 0)
+			health->checks[i].reason = reason;
 }
 
 static bool excluded(const struct health_query *query, const char *name)
@@ -80,7 +88,7 @@ int health_report(const struct health *health, const struct health_query *query,
 		} else if (passes(check)) {
 			buf_printf(out, "[+]%s ok\n", check->name);
 		} else {
-			buf_printf(out, "[-]%s failed: reason withheld\n", check->name);
+			buf_printf(out, "[-]%s failed: %s\n", check->name, check->reason);
 			well = false;
 		}
 	}

@@ -18,6 +18,8 @@ struct health *health_new(void);
 struct health *health_free(struct health *health);
 /* @kinds: HEALTH_ bits of the endpoints that ask it; @name lives on; @ok may be NULL: always well. */
 void health_add(struct health *health, const char *name, unsigned kinds, bool (*ok)(void *data), void *data);
+/* What the report says when @name fails, in place of upstream's "reason withheld": anyone may read it. */
+void health_explain(struct health *health, const char *name, const char *reason);
 
 struct health_query {
 	unsigned kind;

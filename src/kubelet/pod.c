@@ -4,9 +4,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "client/fault.h"
 #include "kubelet/pod_sync.h"
+#include "sys/crash.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
+
+#define COMPONENT     "kubelet" /* in logs and crash notes */
 
 #define POD_STATES(X) X(IDLE) X(RUNNING) X(RUNNING_DIRTY)
 
@@ -60,17 +64,37 @@ static void on_done(struct loop_call *call);
 static void run_turn(void *data)
 {
 	struct turn *turn = data;
+	struct crash_note *note = crash_note_begin(COMPONENT, turn->pod->uid);
 
-	log_set_component("kubelet");
+	log_set_component(COMPONENT);
+	fault_point(COMPONENT, turn->sync.object);
 	pod_sync(turn->pod->pods->context, &turn->sync);
+	crash_note_end(note);
 	turn->done.run = on_done;
 	loop_post_call(turn->pod->pods->loop, &turn->done);
 }
 
+/* A former life crashed over it: later. */
+static void leave_alone(struct pod *pod, int64_t time)
+{
+	loop_timer_start(&pod->timer, time, 0);
+	log_warn("pod in quarantine", "pod=" STR_FMT " seconds=%lld", STR_ARG(pod->uid),
+		 (long long)(time / NS_PER_SEC));
+	if (pod->object)
+		recorder_eventf(pod->pods->context->recorder, pod->object, "Warning", "Quarantined",
+				"kubelet crashed at work on this pod and leaves it alone for a while");
+}
+
 static void start_turn(struct pod *pod)
 {
-	struct turn *turn = XNEW(struct turn);
+	int64_t quarantine = crash_quarantine_left(COMPONENT, pod->uid, clock_monotonic_ns());
+	struct turn *turn;
 
+	if (quarantine) {
+		leave_alone(pod, quarantine);
+		return;
+	}
+	turn = XNEW(struct turn);
 	*turn = (struct turn){
 		.pod = pod,
 		.sync = {.object = object_ref(pod->object), .vanished = pod->vanished, .memory = &pod->memory}};

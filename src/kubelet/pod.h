@@ -11,6 +11,8 @@
  *A turn may ask to be called again at a time.  When a turn says that nothing is left (`gone`) and the API has let go of
  *the pod too, the machine ends.
  *
+ * A pod over which a former life of the process crashed is left alone until its quarantine ends (sys/crash.h).
+ *
  * The set of machines is keyed by UID: a pod deleted and made anew under the same name is another machine.
  */
 #ifndef WHERRY_KUBELET_POD_H

@@ -4,15 +4,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "client/client.h"
+#include "client/fault.h"
 #include "client/informer_set.h"
 #include "client/recorder.h"
 #include "logic/pod.h"
 #include "scheduler/decide.h"
 #include "scheduler/queue.h"
 #include "scheduler/write.h"
+#include "sys/crash.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
 
+#define COMPONENT      "scheduler" /* in logs and crash notes */
 #define WORKERS_MAX    32
 #define WRITES_MAX     1024 /* under way or waiting for a worker; decisions wait beyond that */
 #define SLICE_NS       (2 * NS_PER_MS)
@@ -177,10 +180,23 @@ static void write_finished(void *data)
 
 /* --- Deciding -------------------------------------------------------------------------------------------------- */
 
+/* A former life crashed over it: it waits as after an error, and is asked about again. */
+static bool leave_alone(struct scheduler *scheduler, struct sched_pod *pod, int64_t now)
+{
+	if (crash_quarantine_left(COMPONENT, pod->key, now) == 0)
+		return false;
+	queue_fail(&scheduler->queue, pod, now);
+	recorder_eventf(scheduler->recorder, pod->object, "Warning", "Quarantined",
+			"scheduler crashed at work on this pod and leaves it alone for a while");
+	return true;
+}
+
 static void decide_one(struct scheduler *scheduler, struct sched_pod *pod)
 {
+	struct crash_note *note = crash_note_begin(COMPONENT, pod->key);
 	struct decision decision;
 
+	fault_point(COMPONENT, pod->object);
 	decide(&scheduler->decider, pod, &decision);
 	if (decision.slot != NODE_NONE) {
 		queue_remove(&scheduler->queue, pod);
@@ -198,6 +214,7 @@ static void decide_one(struct scheduler *scheduler, struct sched_pod *pod)
 		report_failure(scheduler, pod, &decision);
 	}
 	decision_release(&decision);
+	crash_note_end(note);
 }
 
 /* As many as fit in a slice of time, then the loop turns. */
@@ -209,7 +226,8 @@ static void run_decisions(struct loop_defer *defer)
 
 	while (scheduler->writes < WRITES_MAX && (now = clock_monotonic_ns()) < end &&
 	       (pod = queue_pop(&scheduler->queue, now)))
-		decide_one(scheduler, pod);
+		if (!leave_alone(scheduler, pod, now))
+			decide_one(scheduler, pod);
 	if (pod && scheduler->writes < WRITES_MAX)
 		loop_defer(&scheduler->decide);
 	start_tick(scheduler);
@@ -400,7 +418,7 @@ struct scheduler *scheduler_new(const struct scheduler_config *config)
 
 void scheduler_run(struct scheduler *scheduler)
 {
-	log_set_component("scheduler");
+	log_set_component(COMPONENT);
 	informer_set_start(scheduler->informers);
 	loop_run(scheduler->loop);
 }

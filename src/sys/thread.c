@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "sys/crash.h"
 
 /* Sanitizers put shadow copies on the stack. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -29,7 +30,8 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Starts a thread with every signal blocked, whatever the caller's mask is; 0 or an errno value. */
+/* Starts a thread with every signal blocked that does not tell of a fault, whatever the caller's mask is; 0 or an errno
+ * value. */
 static int start(pthread_t *ret_id, bool detached, void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attr;
@@ -41,6 +43,10 @@ static int start(pthread_t *ret_id, bool detached, void *(*run)(void *arg), void
 	if (detached)
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
+	/* A blocked signal of a fault would end the process past its handler. */
+	for (int i = 1; i < NSIG; i++)
+		if (crash_is_fault(i))
+			sigdelset(&all, i);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(ret_id, &attr, run, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

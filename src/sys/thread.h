@@ -2,7 +2,8 @@
  * Threads, locks that know their scope, and pools of workers on demand.
  *
  * Threads have names (seen in ps -L and in a crash) and small stacks, THREAD_STACK_SIZE, so big arrays belong in an
- * arena.  All signals are blocked in them: signals are a loop's business (sys/loop.h).
+ * arena.  All signals are blocked in them, since signals are a loop's
+ * business (sys/loop.h), but those of a fault (sys/crash.h).
  *
  *	{
  *		MUTEX_GUARD(&queue->lock);	unlocks when the scope is left

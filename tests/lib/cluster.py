@@ -21,8 +21,9 @@ class Server:
 
     With begin=False nothing runs until start()."""
 
-    def __init__(self, test_id, name='server', address='127.0.0.1', netns=None, node=False, flags=(), data=None, env=None, begin=True):
+    def __init__(self, test_id, name='server', address='127.0.0.1', netns=None, node=False, flags=(), data=None, env=None, begin=True, binary=None):
         self.test_id, self.name, self.address, self.netns, self.env = test_id, name, address, netns, env
+        self.binary = binary or program()
         self.folder = test_id.folder(name)
         self.data = data or os.path.join(self.folder, 'data')
         self.port = test_id.port()
@@ -44,7 +45,7 @@ class Server:
 
     def start(self, ready=True, seconds=15):
         self.process = proc.Process(
-            [program(), 'server', '--data-dir', self.data, '--bind-address', self.address, '--secure-port', self.port,
+            [self.binary, 'server', '--data-dir', self.data, '--bind-address', self.address, '--secure-port', self.port,
              '--write-kubeconfig', self.kubeconfig, *self.flags], self.folder, name=self.name, netns=self.netns, env=self.env)
         if ready:
             self.wait_ready(seconds)
