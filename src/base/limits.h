@@ -11,6 +11,7 @@
 #define LIMIT_REQUEST_BODY	  (3 * MIB)  /* upstream's MaxRequestBodyBytes; more is 413 */
 #define LIMIT_REQUEST_MEMORY	  (64 * MIB) /* one request's arena */
 #define LIMIT_REQUEST_HEADERS	  (1 * MIB)  /* all header fields of a request; net/http's DefaultMaxHeaderBytes */
+#define LIMIT_REQUEST_FIELDS	  1000	     /* header fields of a request */
 #define LIMIT_RESPONSE_BODY	  (1024 * MIB)
 #define LIMIT_OBJECT		  (3 * MIB / 2) /* a stored value: etcd's default request limit */
 #define LIMIT_STORE_KEY		  1024		/* a stored key, its topic too */
@@ -22,6 +23,10 @@
 #define LIMIT_PATCH_OPERATIONS	  10000	    /* of one JSON patch, upstream's MaxJSONPatchOperations */
 #define LIMIT_CONNECTIONS	  10000	    /* open connections of one server */
 #define LIMIT_HTTP2_STREAMS	  250	    /* concurrent streams of one connection, upstream's default */
+#define LIMIT_HTTP2_RESETS	  1000	    /* streams a peer may reset at once, and so requests it leaves behind */
+#define LIMIT_HTTP2_RESETS_SECOND 33	    /* and go on resetting each second */
+#define LIMIT_HTTP2_ACKS	  1000	    /* answers to PING and SETTINGS that a peer has not taken */
+#define LIMIT_HTTP2_CONTINUATIONS 64	    /* frames of one header; as many as LIMIT_REQUEST_HEADERS fills */
 #define LIMIT_CONNECTION_BUFFER	  (1 * MIB) /* bytes written and not yet taken by a peer */
 #define LIMIT_WATCH_EVENTS	  1000	    /* events queued for a watcher; what is beyond it reads from the history */
 #define LIMIT_RELAY_BUFFER	  (256 * KIB)

@@ -6,7 +6,6 @@
 #include "net/url.h"
 
 #define HEADER_OVERHEAD 32 /* as HTTP/2 counts a field (RFC 9113, 6.5.2) */
-#define HEADERS_MAX	1000
 
 struct exchange *exchange_new(struct server_conn *conn)
 {
@@ -74,7 +73,7 @@ static void refuse_later(struct exchange *exchange, int status, const char *why)
 bool exchange_add_header(struct exchange *exchange, struct str name, struct str value)
 {
 	exchange->header_size += name.len + value.len + HEADER_OVERHEAD;
-	if (exchange->header_size > LIMIT_REQUEST_HEADERS || exchange->headers.len >= HEADERS_MAX) {
+	if (exchange->header_size > LIMIT_REQUEST_HEADERS || exchange->headers.len >= LIMIT_REQUEST_FIELDS) {
 		refuse_later(exchange, 431, "the request's header fields are too large");
 		return false;
 	}

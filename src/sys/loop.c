@@ -306,6 +306,7 @@ void loop_timer_start(struct loop_timer *timer, int64_t delay, int64_t period)
 {
 	struct heap *timers = &timer->loop->timers;
 	bool was_first = heap_peek(timers) == &timer->node;
+	int64_t was = timer->when;
 
 	timer->when = clock_monotonic_ns() + MAX(delay, 0);
 	timer->period = period;
@@ -314,7 +315,7 @@ void loop_timer_start(struct loop_timer *timer, int64_t delay, int64_t period)
 	else
 		heap_push(timers, &timer->node);
 	/* A first one that moves back leaves the libuv timer early: it fires, finds nothing and is set again. */
-	if (!was_first && heap_peek(timers) == &timer->node)
+	if (heap_peek(timers) == &timer->node && (!was_first || timer->when < was))
 		arm(timer->loop);
 }
 

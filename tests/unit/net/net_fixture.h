@@ -16,7 +16,7 @@
 #include "net/pki.h"
 #include "net/tls.h"
 
-#define DEADLINE (10 * NS_PER_SEC)
+#define DEADLINE (30 * NS_PER_SEC)
 
 struct authority {
 	struct arena arena;

@@ -108,7 +108,7 @@ static void on_stopped(void *cookie)
 	atomic_fetch_add(&((struct site *)cookie)->stopped, 1);
 }
 
-static int set_up(void **state)
+static int set_up_with(void **state, int64_t request_timeout, int64_t idle_timeout)
 {
 	struct site *site = XNEW(struct site);
 	struct http_server_config config = {
@@ -117,9 +117,9 @@ static int set_up(void **state)
 		.handle = handle,
 		.cookie = site,
 		.body_max = 1000,
-		.header_timeout = 300 * NS_PER_MS,
-		.body_timeout = 300 * NS_PER_MS,
-		.idle_timeout = 400 * NS_PER_MS,
+		.header_timeout = request_timeout,
+		.body_timeout = request_timeout,
+		.idle_timeout = idle_timeout,
 		.connections_max = 20,
 	};
 	struct error err = {0};
@@ -128,6 +128,23 @@ static int set_up(void **state)
 	must(http_server_new(&config, &site->server, &err), &err);
 	*state = site;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, 0, 0);
+}
+
+/* A server that waits for nobody: requests must come whole, and soon. */
+static int set_up_hasty(void **state)
+{
+	return set_up_with(state, 300 * NS_PER_MS, 0);
+}
+
+/* One that keeps no connection it does not need. */
+static int set_up_thrifty(void **state)
+{
+	return set_up_with(state, 0, 100 * NS_PER_MS);
 }
 
 static int tear_down(void **state)
@@ -199,10 +216,6 @@ static const struct {
 	{{"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst ", "second"},
 	 {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\nfirst ", "second"}},
 	{{"GET /drop HTTP/1.1\r\nHost: x\r\n\r\n"}, {""}, "HTTP"},
-	/* Too slow. */
-	{{"GET / HT"}, {""}, "200"},
-	{{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab"}, {""}, "200"},
-	{{"GET /idle HTTP/1.1\r\nHost: x\r\n\r\n"}, {"GET /idle"}},
 };
 
 static void test_talks(void **state)
@@ -229,6 +242,66 @@ static void test_talks(void **state)
 				fail_msg("talk %zu: no \"%s\" in \"%s\"", i, talks[i].hear[j], in.data);
 		if (talks[i].not_heard && strstr(in.data, talks[i].not_heard))
 			fail_msg("talk %zu: \"%s\" in \"%s\"", i, talks[i].not_heard, in.data);
+		close_fd(fd);
+	}
+}
+
+/* A client that says this, and then a byte now and then: progress buys no time. */
+static void test_dripping(void **state)
+{
+	static const char *const beginnings[] = {
+		"GET /",
+		"GET / HTTP/1.1\r\nX-Long: ",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e7\r\n",
+	};
+	struct site *site = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(beginnings); i++) {
+		int fd = dial(http_server_port(site->server));
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t end = clock_monotonic_ns() + DEADLINE;
+		char byte;
+
+		say(fd, beginnings[i]);
+		while (poll(&p, 1, 10) == 0) {
+			if (clock_monotonic_ns() > end)
+				fail_msg("the server still listens to client %zu", i);
+			say(fd, "a");
+		}
+		/* The end, without an answer. */
+		assert_true(recv(fd, &byte, 1, 0) <= 0);
+		close_fd(fd);
+	}
+}
+
+static void test_idle(void **state)
+{
+	struct site *site = *state;
+	int fd = dial(http_server_port(site->server));
+	struct buf cleanup_buf in;
+
+	buf_init(&in, MIB);
+	say(fd, "GET /idle HTTP/1.1\r\nHost: x\r\n\r\n");
+	hear(fd, &in, END);
+	assert_non_null(strstr(in.data, "GET /idle"));
+	close_fd(fd);
+}
+
+/* It has said all and hears all, be the answer the loop's or a worker's. */
+static void test_half_closed(void **state)
+{
+	struct site *site = *state;
+
+	for (int i = 0; i < 2; i++) {
+		int fd = dial(http_server_port(site->server));
+		struct buf cleanup_buf in;
+
+		buf_init(&in, MIB);
+		say(fd, i ? "GET /worker HTTP/1.1\r\nHost: x\r\n\r\n" : "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+		shutdown(fd, SHUT_WR);
+		hear(fd, &in, END);
+		assert_non_null(strstr(in.data, i ? "worker" : "GET /x"));
 		close_fd(fd);
 	}
 }
@@ -385,10 +458,20 @@ static void test_graceful_stop(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define CASE_WITH(f, set_up) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define CASE(f)		     CASE_WITH(f, set_up)
 	const struct CMUnitTest tests[] = {
-		CASE(test_talks),	CASE(test_big_header), CASE(test_stream),	    CASE(test_client_leaves),
-		CASE(test_slow_reader), CASE(test_gzip),       CASE(test_connection_limit), CASE(test_graceful_stop),
+		CASE(test_talks),
+		CASE(test_big_header),
+		CASE(test_stream),
+		CASE(test_client_leaves),
+		CASE(test_slow_reader),
+		CASE(test_gzip),
+		CASE(test_connection_limit),
+		CASE(test_graceful_stop),
+		CASE(test_half_closed),
+		CASE_WITH(test_dripping, set_up_hasty),
+		CASE_WITH(test_idle, set_up_thrifty),
 	};
 
 	return cmocka_run_group_tests_name("http_server", tests, NULL, NULL);

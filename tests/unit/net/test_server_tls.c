@@ -202,10 +202,42 @@ static void test_pipelines(void **state)
 	}
 }
 
+/* Slots are not held by those who never finish their handshake, nor by those who never begin. */
+static void test_silent_handshake(void **state)
+{
+	struct site *site = *state;
+	struct http_server_config config = {
+		.address = {.family = IP_V4, .bytes = {127, 0, 0, 1}},
+		.threads = 1,
+		.handle = handle,
+		.cookie = site,
+		.tls = site->tls,
+		.header_timeout = 300 * NS_PER_MS,
+	};
+	struct http_server *server = NULL;
+	struct error err = {0};
+
+	must(http_server_new(&config, &server, &err), &err);
+	for (int i = 0; i < 2; i++) {
+		/* The header of a record that never comes. */
+		static const char start[] = {0x16, 3, 1, 2, 0};
+		int fd = dial(http_server_port(server));
+		struct buf cleanup_buf in;
+
+		buf_init(&in, MIB);
+		say_bytes(fd, start, i ? sizeof(start) : 0);
+		hear(fd, &in, NULL);
+		assert_int_equal(in.len, 0);
+		close_fd(fd);
+	}
+	http_server_free(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pipelines, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silent_handshake, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("server_tls", tests, NULL, NULL);

@@ -122,6 +122,30 @@ static void test_timers(void **state UNUSED)
 	loop_free(t.loop);
 }
 
+struct moved {
+	struct loop *loop;
+	struct loop_timer timer;
+};
+
+static void on_moved(struct loop_timer *timer)
+{
+	loop_stop(CONTAINER_OF(timer, struct moved, timer)->loop);
+}
+
+/* A timer that is the first already, and is set to an earlier time, does not wait for the later one. */
+static void test_timer_moves_forward(void **state UNUSED)
+{
+	struct moved moved = {.loop = loop_new()};
+	int64_t started = clock_monotonic_ns();
+
+	loop_timer_init(&moved.timer, moved.loop, on_moved);
+	loop_timer_start(&moved.timer, 20 * NS_PER_SEC, 0);
+	loop_timer_start(&moved.timer, NS_PER_MS, 0);
+	loop_run(moved.loop);
+	assert_true(clock_monotonic_ns() - started < 15 * NS_PER_SEC);
+	loop_free(moved.loop);
+}
+
 struct slices {
 	struct loop *loop;
 	struct loop_defer defer;
@@ -203,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_post_keeps_order),
 		cmocka_unit_test(test_free_runs_what_was_posted),
 		cmocka_unit_test(test_timers),
+		cmocka_unit_test(test_timer_moves_forward),
 		cmocka_unit_test(test_defer_does_not_starve),
 		cmocka_unit_test(test_watch),
 	};
