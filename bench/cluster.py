@@ -18,7 +18,7 @@ from lib import proc, wait                        # noqa: E402
 from lib.cluster import Server, program           # noqa: E402
 from lib.hosts import Network                     # noqa: E402
 from lib.testid import TestId                     # noqa: E402
-from server import counters, family, report, rollup   # noqa: E402
+from server import counters, report               # noqa: E402
 
 PODS, REST_SECONDS = 20, 20
 CLONE_NEWNET = 0x40000000
@@ -91,7 +91,7 @@ def measure_rest(server, test_id):
     for name in ('back-end', 'front-end'):
         server.kubectl('-n', 'demo', 'rollout', 'status', 'deployment', name, seconds=40)
     time.sleep(5)                                 # a measurement, not a wait: events and status settle
-    pids = [pid for pid in family(server.process.pid) if os.path.basename(os.readlink('/proc/%d/exe' % pid)) == 'wherry'] + shims(test_id.path)
+    pids = [pid for pid in proc.family(server.process.pid) if os.path.basename(os.readlink('/proc/%d/exe' % pid)) == 'wherry'] + shims(test_id.path)
     seconds, (_, written) = cpu(pids), counters(pids)
     time.sleep(REST_SECONDS)
     later, (_, more) = cpu(pids), counters(pids)
@@ -99,10 +99,10 @@ def measure_rest(server, test_id):
     for pid in pids:
         with open('/proc/%d/cmdline' % pid, 'rb') as f:
             words = f.read().split(b'\0')
-        own = rollup([pid], keys)
+        own = proc.rollup([pid], keys)
         command = 'wherry-shim' if b'shim' in words[0] else 'wherry ' + words[1].decode()
         print('# %s: %.1f MB' % (command, own['Pss_Anon'] + own['Pss_Shmem']))
-    memory = rollup(pids, keys)
+    memory = proc.rollup(pids, keys)
     report('cluster/rest/processes', len(pids), '')
     report('cluster/rest/memory', memory['Pss_Anon'] + memory['Pss_Shmem'], 'MB')
     report('cluster/rest/pss', memory['Pss'], 'MB')

@@ -25,27 +25,6 @@ def report(name, number, unit):
     print('%s\t%.4g\t%s' % (name, number, unit), flush=True)
 
 
-def family(pid):
-    """A process and all below it."""
-    found = [pid]
-    for parent in found:
-        for task in os.listdir('/proc/%d/task' % parent):
-            with open('/proc/%d/task/%s/children' % (parent, task), encoding='utf-8') as f:
-                found += map(int, f.read().split())
-    return found
-
-
-def rollup(pids, keys):
-    """Sums of smaps_rollup fields, in MB."""
-    total = dict.fromkeys(keys, 0)
-    for pid in pids:
-        with open('/proc/%d/smaps_rollup' % pid, encoding='utf-8') as f:
-            for key, value in re.findall(r'^(\w+): +(\d+) kB', f.read(), re.M):
-                if key in total:
-                    total[key] += int(value) / 1024
-    return total
-
-
 def counters(pids):
     """CPU seconds and bytes handed to the disk so far."""
     seconds = written = 0
@@ -85,12 +64,12 @@ def measure_starts(test_id):
 
 
 def measure_rest(server):
-    pids = family(server.process.pid)
+    pids = proc.family(server.process.pid)
     time.sleep(2)                                 # a measurement, not a wait: the machine's own settling
     seconds, written = counters(pids)
     time.sleep(REST_SECONDS)
     later, more = counters(pids)
-    memory = rollup(pids, ('Pss', 'Pss_Anon', 'Pss_Shmem'))
+    memory = proc.rollup(pids, ('Pss', 'Pss_Anon', 'Pss_Shmem'))
     report('server/rest/memory', memory['Pss_Anon'] + memory['Pss_Shmem'], 'MB')
     report('server/rest/pss', memory['Pss'], 'MB')
     report('server/rest/cpu', 100 * (later - seconds) / REST_SECONDS, '% of a core')

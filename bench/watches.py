@@ -5,10 +5,11 @@ import sys
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), part) for part in ('tests', 'bench')]
 
+from lib import proc                              # noqa: E402
 from lib.cluster import Server                    # noqa: E402
 from lib.testid import TestId                     # noqa: E402
 from lib.wire import HEADERS, Http2, Wire         # noqa: E402
-from server import family, report, rollup         # noqa: E402
+from server import report                         # noqa: E402
 
 WATCHES, PER_CONNECTION = 1000, 250
 PATH = '/api/v1/namespaces/default/configmaps?allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=3000&watch=true'
@@ -17,7 +18,7 @@ FIELDS = (('accept', 'application/json'), ('user-agent', 'bench/v1.36.0 (linux/a
 
 def memory(server):
     """Bytes that belong to the server alone."""
-    sums = rollup(family(server.process.pid), ('Pss_Anon', 'Pss_Shmem'))
+    sums = proc.rollup(proc.family(server.process.pid), ('Pss_Anon', 'Pss_Shmem'))
     return (sums['Pss_Anon'] + sums['Pss_Shmem']) * 1024 * 1024
 
 

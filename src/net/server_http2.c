@@ -164,8 +164,20 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 	return 0;
 }
 
+/* What nghttp2 does not go on with: the peer is told why, if it still listens. */
+static void give_up(struct server_conn *conn, int why)
+{
+	bool flood = why == NGHTTP2_ERR_FLOODED || why == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+
+	nghttp2_session_terminate_session(conn->http2->session,
+					  flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+	conn->framing->produce(conn);
+	server_conn_close_drained(conn);
+}
+
 static void http2_readable(struct server_conn *conn)
 {
+	int failed;
 	uint8_t buffer[READ_SIZE];
 	ssize_t n = -ERR_AGAIN;
 
@@ -179,14 +191,14 @@ static void http2_readable(struct server_conn *conn)
 		if (n <= 0)
 			break;
 		conn->http2->receiving = true;
-		n = nghttp2_session_mem_recv(conn->http2->session, buffer, (size_t)n);
+		failed = (int)MIN(nghttp2_session_mem_recv(conn->http2->session, buffer, (size_t)n), (ssize_t)0);
 		conn->http2->receiving = false;
-		if (n < 0)
-			break;
+		if (failed) {
+			give_up(conn, failed);
+			return;
+		}
 	}
-	if (n == 0 || (n < 0 && n != -ERR_AGAIN)) {
-		/* The end, or no HTTP/2: a GOAWAY that nghttp2 has made still goes out. */
-		conn->framing->produce(conn);
+	if (n == 0 || n == -ERR_CLOSED) {
 		server_conn_close(conn);
 		return;
 	}
@@ -426,6 +438,10 @@ static void make_callbacks(void)
 	nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_size);
 	/* Closed streams need not be remembered for priorities. */
 	nghttp2_option_set_no_closed_streams(options, 1);
+	/* What a peer can make us do by frames that cost it nothing; beyond that the connection ends. */
+	nghttp2_option_set_stream_reset_rate_limit(options, LIMIT_HTTP2_RESETS, LIMIT_HTTP2_RESETS_SECOND);
+	nghttp2_option_set_max_outbound_ack(options, LIMIT_HTTP2_ACKS);
+	nghttp2_option_set_max_continuations(options, LIMIT_HTTP2_CONTINUATIONS);
 }
 
 bool http2_init(struct server_conn *conn)

@@ -1,6 +1,7 @@
 """Processes of a test: started with their output in files, waited for on a pidfd, stopped by that and nothing else."""
 import ctypes
 import os
+import re
 import select
 import signal
 import subprocess
@@ -95,6 +96,27 @@ class Result:
     @property
     def ok(self):
         return self.status == 0
+
+
+def family(pid):
+    """A process and all below it."""
+    found = [pid]
+    for parent in found:
+        for task in os.listdir('/proc/%d/task' % parent):
+            with open('/proc/%d/task/%s/children' % (parent, task), encoding='utf-8') as f:
+                found += map(int, f.read().split())
+    return found
+
+
+def rollup(pids, keys):
+    """Sums of smaps_rollup fields, in MB."""
+    total = dict.fromkeys(keys, 0)
+    for pid in pids:
+        with open('/proc/%d/smaps_rollup' % pid, encoding='utf-8') as f:
+            for key, value in re.findall(r'^(\w+): +(\d+) kB', f.read(), re.M):
+                if key in total:
+                    total[key] += int(value) / 1024
+    return total
 
 
 def run(command, stdin=None, env=None, netns=None, seconds=30, check=True, cwd=None):

@@ -1,4 +1,5 @@
 """A client that says exactly the bytes it is told, over TLS: what goes into which record and which write is the test's to say."""
+import collections
 import socket
 import ssl
 import struct
@@ -149,18 +150,46 @@ class Http2(Wire):
 
     def __init__(self, api, seconds=20):
         super().__init__(api, 'h2', seconds)
+        self.initial, self.granted, self.used = 65535, collections.Counter(), collections.Counter()
         self.send(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(SETTINGS))
 
     def request(self, stream, path, **kwargs):
         self.add(frame(HEADERS, END_HEADERS | END_STREAM, stream, request_fields(path, **kwargs)))
+
+    def headers(self, stream, fields, end=True):
+        """A header of any size, in as many frames as it needs."""
+        parts = [fields[i:i + 16384] for i in range(0, len(fields), 16384)]
+        for i, part in enumerate(parts):
+            flags = (0 if i < len(parts) - 1 else END_HEADERS) | (END_STREAM if end and i == 0 else 0)
+            self.add(frame(CONTINUATION if i else HEADERS, flags, stream, part))
+
+    def data(self, stream, data, end=True):
+        """A body, as fast as the server gives windows for it; an answer that comes meanwhile is passed over."""
+        for at in range(0, len(data), 16384):
+            part = data[at:at + 16384]
+            while min(self.window(0), self.window(stream)) < len(part):
+                self.send()
+                assert self.next(WINDOW_UPDATE, SETTINGS), 'the connection ended in the middle of a body'
+            self.used[0] += len(part)
+            self.used[stream] += len(part)
+            self.add(frame(DATA, END_STREAM if end and at + len(part) == len(data) else 0, stream, part))
+
+    def window(self, stream):
+        return (self.initial if stream else 65535) + self.granted[stream] - self.used[stream]
 
     def frame(self):
         """Kind, flags, stream and payload of the next frame; None at the end."""
         head = self.exactly(9)
         if head is None:
             return None
-        size, kind = struct.unpack('>I', b'\0' + head[:3])[0], head[3]
-        return kind, head[4], struct.unpack('>I', head[5:])[0], self.exactly(size)
+        size, (kind, flags, stream) = int.from_bytes(head[:3], 'big'), struct.unpack('>BBI', head[3:])
+        payload = self.exactly(size)
+        if kind == WINDOW_UPDATE:
+            self.granted[stream] += int.from_bytes(payload, 'big')
+        if kind == SETTINGS:
+            entries = dict(struct.iter_unpack('>HI', payload))
+            self.initial = entries.get(4, self.initial)
+        return kind, flags, stream, payload
 
     def next(self, *kinds):
         """The next frame of one of these kinds; None at the end."""
