@@ -63,10 +63,14 @@ static bool apply_change(struct plan *plan, struct change *change, struct transp
 	}
 	if (tolerated(change, &err))
 		return true;
-	if (err.code == ERR_CONFLICT)
+	if (err.code == ERR_CONFLICT) {
 		result->conflict = true;
-	else
+	} else {
 		tell(plan, recorder, "Warning", &change->on_failure, str_from(err.message));
+		vec_push(plan->arena, &result->failures,
+			 (struct change_failure){change->request.resource, change->request.operation,
+						 arena_str_c(plan->arena, err.message)});
+	}
 	result->failed = true;
 	if (result->err.code == ERR_NONE)
 		result->err = err;

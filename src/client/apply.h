@@ -12,10 +12,11 @@ struct awaited {
 };
 
 struct apply_result {
-	VEC_OF(struct awaited) awaited; /* in the plan's arena */
-	bool conflict;			/* try again at once */
-	bool failed;			/* try again with back-off */
-	struct error err;		/* the first failure */
+	VEC_OF(struct awaited) awaited;		/* in the plan's arena */
+	bool conflict;				/* try again at once */
+	bool failed;				/* try again with back-off */
+	struct error err;			/* the first failure */
+	VEC_OF(struct change_failure) failures; /* all but conflicts, in the plan's arena */
 };
 
 /* Worker thread. */

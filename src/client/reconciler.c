@@ -57,6 +57,7 @@ struct work {
 	struct heap_node timer; /* in delayed, while a time is set */
 	int64_t due;
 	unsigned failures;
+	struct job *failed;    /* the last job, when it failed: the next plan is told */
 	struct writes *writes; /* of the last job, while they are awaited */
 };
 
@@ -114,12 +115,13 @@ static struct work *work_of(struct reconciler *reconciler, struct str key)
 	return work;
 }
 
-static void job_free(struct job *job)
+static struct job *job_free(struct job *job)
 {
 	if (!job)
-		return;
+		return NULL;
 	arena_release(&job->arena);
 	free(job);
+	return NULL;
 }
 
 /* Forgets an idle key that nothing is known of. */
@@ -347,6 +349,8 @@ static void on_job_done(struct loop_call *call)
 		else if (job->plan.requeue_after_ns)
 			reconciler_queue_after(reconciler, work->key, job->plan.requeue_after_ns);
 	}
+	if (job->result.failures.len)
+		work->failed = TAKE_PTR(job);
 	job_free(job);
 	work_forget(reconciler, work);
 	turn_soon(reconciler);
@@ -376,6 +380,23 @@ static void leave_alone(struct reconciler *reconciler, struct work *work, int64_
 				"%s crashed at work on this object and leaves it alone for a while", name);
 }
 
+/* Tells the plan of @job what failed the last time. */
+static void hand_over_failures(struct work *work, struct job *job)
+{
+	struct change_failure *items;
+	size_t len;
+
+	if (!work->failed)
+		return;
+	len = work->failed->result.failures.len;
+	items = arena_memdup(&job->arena, work->failed->result.failures.items, len * sizeof(*items));
+	for (size_t i = 0; i < len; i++)
+		items[i].message = arena_str(&job->arena, items[i].message);
+	job->plan.failures.items = items;
+	job->plan.failures.len = len;
+	work->failed = job_free(work->failed);
+}
+
 static void start_job(struct reconciler *reconciler, struct work *work)
 {
 	int64_t quarantine = crash_quarantine_left(reconciler->config.ops->name, work->key, clock_monotonic_ns());
@@ -399,9 +420,11 @@ static void start_job(struct reconciler *reconciler, struct work *work)
 		job_free(job);
 		set_state(work, WORK_IDLE);
 		work->failures = 0;
+		work->failed = job_free(work->failed);
 		work_forget(reconciler, work);
 		return;
 	}
+	hand_over_failures(work, job);
 	reconciler->running++;
 	worker_pool_submit(reconciler->config.pool, run_job, job);
 }
@@ -523,6 +546,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
 		struct work *work = it->value;
 
 		writes_free(work->writes);
+		job_free(work->failed);
 		free(work);
 	}
 	map_release(&reconciler->works);

@@ -53,8 +53,20 @@ struct change {
 	struct change_event on_success, on_failure; /* on_failure's %s is the error's message */
 };
 
+/* A change that was tried and refused. */
+struct change_failure {
+	const struct resource *resource;
+	enum api_operation operation;
+	struct str message;
+};
+
 struct plan {
 	struct arena *arena;
+	/* What failed when the plan before this one was applied, conflicts aside: for conditions that tell of it. */
+	struct {
+		const struct change_failure *items;
+		size_t len;
+	} failures;
 	VEC_OF(struct change) changes;
 	VEC_OF(struct event_record) events; /* recorded once the changes are applied */
 	int64_t requeue_after_ns;	    /* 0: only when something changes */

@@ -1,48 +1,42 @@
 /*
  * The namespace controller: empties a namespace that is being deleted, and lets it go.
  *
- * What is in a namespace is asked of the server, resource by resource (observe): no informer holds it all.  Pods go
- * first and must all be gone before anything else is touched; then every other resource is deleted as a collection.
- * When nothing is left, the finalizer "kubernetes" is taken out through /finalize.  Conditions and messages:
- * facts/controllers.txt, `nsc`.
+ * What is in a namespace is asked of the server, resource by resource (observe): a cache may not show yet what was
+ * made last.  Informers only say when to look again: when something has gone from such a namespace, for pods when the
+ * last one has.  Behaviour: facts/controllers.txt, `nsc`.
  */
-#include "base/clock.h"
-#include "controllers/controller.h"
+#include "controllers/namespace.h"
+
+#include "controllers/service_pods.h"
+#include "logic/pod.h"
 #include "types/gen/core_v1.h"
 
-#define RECHECK_NS    (1 * NS_PER_SEC)
-#define RECHECK_FIRST (200 * NS_PER_MS)
+/* Something that a namespace may contain. */
+struct content {
+	struct informer_handler handler;
+	struct namespaces *controller;
+	struct informer *informer;
+};
 
 struct namespaces {
 	struct reconciler *reconciler;
 	const struct resource *resource, *pods;
-	struct informer *informer;
-};
-
-struct remaining {
-	const struct resource *resource;
-	size_t count;
-};
-
-struct inputs {
-	const struct namespaces *controller;
-	struct object *object;
-	/* observed: */
-	VEC_OF(struct remaining) remaining;
-	VEC_OF(struct str) finalizers; /* of what remains, one entry an object */
-	bool pods_remain;
+	struct informer *informer, *pod_informer;
+	int pods_by_namespace;
+	struct content *contents;
 };
 
 static void *gather(void *cookie, struct str key, struct arena *arena)
 {
 	struct namespaces *controller = cookie;
 	struct object *object = informer_get(controller->informer, key);
-	struct inputs *inputs;
+	struct namespace_inputs *inputs;
 
 	if (!object || !object->meta->deletion_timestamp)
 		return NULL;
-	inputs = ARENA_NEW(arena, struct inputs);
-	inputs->controller = controller;
+	inputs = ARENA_NEW(arena, struct namespace_inputs);
+	inputs->namespaces = controller->resource;
+	inputs->pods = controller->pods;
 	inputs->object = reconciler_hold(arena, object);
 	return inputs;
 }
@@ -54,151 +48,97 @@ static bool is_content(const struct resource *resource)
 	       str_eq(resource->api_version, resource->storage_version);
 }
 
-static int count(struct inputs *inputs, const struct resource *resource, const struct client *client,
-		 struct arena *arena, size_t *ret, struct error *err)
+/* How long the pods may take: the longest grace period of those that have not ended. */
+static int64_t grace_seconds(const struct api_response *pods)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < pods->items_len; i++) {
+		const struct core_v1_pod *pod = OBJECT_AS(core_v1_pod, pods->items[i]);
+
+		if (!pod_is_finished(pod) && pod->spec.termination_grace_period_seconds)
+			longest = MAX(longest, *pod->spec.termination_grace_period_seconds);
+	}
+	return longest;
+}
+
+static int count(struct namespace_inputs *inputs, const struct resource *resource, const struct client *client,
+		 struct arena *arena, struct error *err)
 {
 	struct api_response list = {0};
+	struct namespace_remaining remaining = {.resource = resource};
+	size_t finalizers = inputs->finalizers.len;
 
 	if (client_list(client, resource, inputs->object->meta->name, STR_EMPTY, STR_EMPTY, &list, err) < 0)
 		return -(int)err->code;
-	*ret = list.items_len;
-	if (list.items_len)
-		vec_push(arena, &inputs->remaining, (struct remaining){resource, list.items_len});
-	for (size_t i = 0; i < list.items_len; i++)
+	for (size_t i = 0; i < list.items_len; i++) {
+		remaining.untouched += !list.items[i]->meta->deletion_timestamp;
 		SLICE_FOREACH (finalizer, list.items[i]->meta->finalizers)
 			vec_push(arena, &inputs->finalizers, arena_str(arena, *finalizer));
+	}
+	remaining.count = list.items_len;
+	remaining.finalizers = inputs->finalizers.len - finalizers;
+	if (remaining.count)
+		vec_push(arena, &inputs->remaining, remaining);
+	if (resource == inputs->pods)
+		inputs->pod_grace_seconds = grace_seconds(&list);
 	api_response_release(&list);
 	return 0;
 }
 
 static int observe(void *cookie UNUSED, void *data, const struct client *client, struct arena *arena, struct error *err)
 {
-	struct inputs *inputs = data;
-	const struct resource *pods = inputs->controller->pods;
-	size_t n;
+	struct namespace_inputs *inputs = data;
 
-	if (count(inputs, pods, client, arena, &n, err) < 0)
+	if (count(inputs, inputs->pods, client, arena, err) < 0)
 		return -(int)err->code;
-	inputs->pods_remain = n > 0;
-	for (size_t i = 0; i < resources_len && !inputs->pods_remain; i++)
-		if (is_content(&resources[i]) && &resources[i] != pods &&
-		    count(inputs, &resources[i], client, arena, &n, err) < 0)
+	if (inputs->remaining.len)
+		return 0; /* nothing else is touched before the pods are gone */
+	for (size_t i = 0; i < resources_len; i++)
+		if (is_content(&resources[i]) && &resources[i] != inputs->pods &&
+		    count(inputs, &resources[i], client, arena, err) < 0)
 			return -(int)err->code;
 	return 0;
 }
 
-/* "pods. has 2 resource instances, secrets. has 1 resource instances" */
-static struct str tell_remaining(const struct inputs *inputs, struct arena *arena)
+/* --- When to look ----------------------------------------------------------------------------------------------- */
+
+static bool pods_remain(const struct namespaces *controller, struct str namespace)
 {
-	struct str text = STR_EMPTY;
-
-	for (size_t i = 0; i < inputs->remaining.len; i++) {
-		const struct remaining *r = &inputs->remaining.items[i];
-
-		text = arena_printf(arena, STR_FMT "%s" STR_FMT "." STR_FMT " has %zu resource instances",
-				    STR_ARG(text), i ? ", " : "", STR_ARG(r->resource->plural),
-				    STR_ARG(r->resource->group), r->count);
-	}
-	return arena_printf(arena, "Some resources are remaining: " STR_FMT, STR_ARG(text));
+	INFORMER_FOREACH_INDEXED(pod, controller->pod_informer, controller->pods_by_namespace, namespace)
+	return true;
+	return false;
 }
 
-static int by_text(const void *a, const void *b)
+static void on_content(struct informer_handler *handler, struct object *old, struct object *new_)
 {
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
+	struct content *content = CONTAINER_OF(handler, struct content, handler);
+	struct namespaces *controller = content->controller;
+	struct object *namespace;
 
-static struct str tell_finalizers(const struct inputs *inputs, struct arena *arena)
-{
-	struct str *sorted = arena_memdup(arena, inputs->finalizers.items, inputs->finalizers.len * sizeof(*sorted));
-	struct str text = STR_EMPTY;
-
-	qsort(sorted, inputs->finalizers.len, sizeof(*sorted), by_text);
-	for (size_t i = 0, n; i < inputs->finalizers.len; i += n) {
-		for (n = 1; i + n < inputs->finalizers.len && str_eq(sorted[i], sorted[i + n]);)
-			n++;
-		text = arena_printf(arena, STR_FMT "%s" STR_FMT " in %zu resource instances", STR_ARG(text),
-				    i ? ", " : "", STR_ARG(sorted[i]), n);
-	}
-	return arena_printf(arena, "Some content in the namespace has finalizers remaining: " STR_FMT, STR_ARG(text));
-}
-
-static struct core_v1_namespace_condition condition(const struct core_v1_namespace *namespace, const char *type,
-						    bool bad, const char *reason, struct str message, int64_t now)
-{
-	struct core_v1_namespace_condition out = {
-		.type = str_from(type),
-		.status = bad ? STR("True") : STR("False"),
-		.last_transition_time = {.seconds = now / NS_PER_SEC, .is_set = true},
-		.reason = str_from(reason),
-		.message = message,
-	};
-
-	SLICE_FOREACH (before, namespace->status.conditions)
-		if (str_eq(before->type, out.type) && str_eq(before->status, out.status))
-			out.last_transition_time = before->last_transition_time;
-	return out;
-}
-
-static void plan_status(struct plan *plan, const struct inputs *inputs, const struct core_v1_namespace *namespace,
-			int64_t now)
-{
-	struct core_v1_namespace_condition *all = ARENA_NEW_N(plan->arena, struct core_v1_namespace_condition, 5);
-	struct core_v1_namespace next = *namespace;
-	bool left = inputs->remaining.len > 0, held = inputs->finalizers.len > 0;
-
-	all[0] = condition(namespace, "NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered",
-			   STR("All resources successfully discovered"), now);
-	all[1] = condition(namespace, "NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
-			   STR("All legacy kube types successfully parsed"), now);
-	all[2] = condition(namespace, "NamespaceDeletionContentFailure", false, "ContentDeleted",
-			   STR("All content successfully deleted, may be waiting on finalization"), now);
-	all[3] =
-		condition(namespace, "NamespaceContentRemaining", left, left ? "SomeResourcesRemain" : "ContentRemoved",
-			  left ? tell_remaining(inputs, plan->arena) : STR("All content successfully removed"), now);
-	all[4] = condition(
-		namespace, "NamespaceFinalizersRemaining", held,
-		held ? "SomeFinalizersRemain" : "ContentHasNoFinalizers",
-		held ? tell_finalizers(inputs, plan->arena) : STR("All content-preserving finalizers finished"), now);
-	next.status.conditions = (struct core_v1_namespace_condition_slice){all, 5};
-	next.status.phase = STR("Terminating");
-	plan_diff(plan, inputs->controller->resource, namespace, &next, "status", "status");
-}
-
-static void plan_finalize(struct plan *plan, const struct inputs *inputs, const struct core_v1_namespace *namespace)
-{
-	struct core_v1_namespace *next = ARENA_DUP(plan->arena, struct core_v1_namespace, namespace);
-	struct str *kept = ARENA_NEW_N(plan->arena, struct str, namespace->spec.finalizers.len + 1);
-	size_t len = 0;
-
-	SLICE_FOREACH (finalizer, namespace->spec.finalizers)
-		if (!str_eq(*finalizer, STR("kubernetes")))
-			kept[len++] = *finalizer;
-	if (len == namespace->spec.finalizers.len)
+	if (new_)
 		return;
-	next->spec.finalizers = (struct str_slice){kept, len};
-	plan_update(plan, inputs->controller->resource, "finalize", next)->tolerate_missing = true;
+	namespace = informer_get(controller->informer, old->meta->namespace);
+	if (!namespace || !namespace->meta->deletion_timestamp)
+		return;
+	if (content->informer == controller->pod_informer && pods_remain(controller, old->meta->namespace))
+		return;
+	reconciler_queue(controller->reconciler, old->meta->namespace);
 }
 
-static void plan_namespace(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
+static void watch_contents(struct namespaces *controller, struct informer_set *set)
 {
-	const struct inputs *inputs = data;
-	const struct core_v1_namespace *namespace = OBJECT_AS(core_v1_namespace, inputs->object);
+	controller->contents = xcalloc(resources_len, sizeof(*controller->contents));
+	for (size_t i = 0; i < resources_len; i++) {
+		struct content *content = &controller->contents[i];
 
-	if (!inputs->remaining.len) {
-		plan_finalize(plan, inputs, namespace);
-		return;
+		if (!is_content(&resources[i]))
+			continue;
+		*content = (struct content){.handler = {.changed = on_content},
+					    .controller = controller,
+					    .informer = informer_set_get(set, &resources[i])};
+		informer_add_handler(content->informer, &content->handler);
 	}
-	plan_status(plan, inputs, namespace, now);
-	for (size_t i = 0; i < inputs->remaining.len; i++) {
-		const struct resource *resource = inputs->remaining.items[i].resource;
-		struct meta_v1_object_meta all = {.namespace = namespace->metadata.name};
-		struct change *change = plan_delete(plan, resource, &all); /* no name: the collection */
-
-		change->independent = true;
-		change->request.propagation_policy = STR("Background");
-	}
-	/* What has a finalizer or a grace period goes by itself; nothing tells us of it. */
-	plan->requeue_after_ns = inputs->finalizers.len || inputs->pods_remain ? RECHECK_NS : RECHECK_FIRST;
 }
 
 static void *start(struct controller_context *context)
@@ -206,15 +146,19 @@ static void *start(struct controller_context *context)
 	static const struct reconciler_ops ops = {.name = "namespace-controller",
 						  .gather = gather,
 						  .observe = observe,
-						  .plan = plan_namespace,
+						  .plan = namespace_plan,
 						  .workers = 10};
 	struct namespaces *controller = XNEW(struct namespaces);
+	struct informer_set *set = context->informers;
 
 	controller->resource = client_resource("", "v1", "namespaces");
 	controller->pods = client_resource("", "v1", "pods");
-	controller->informer = informer_set_get(context->informers, controller->resource);
+	controller->informer = informer_set_get(set, controller->resource);
+	controller->pod_informer = informer_set_get(set, controller->pods);
+	controller->pods_by_namespace = informer_set_index(set, controller->pods, service_pods_index_namespace);
 	controller->reconciler = controller_reconciler(context, &ops, controller);
 	reconciler_add_source(controller->reconciler, controller->informer, NULL);
+	watch_contents(controller, set);
 	return controller;
 }
 
@@ -225,8 +169,11 @@ static void stop(void *state)
 
 static void release(void *state)
 {
-	reconciler_free(((struct namespaces *)state)->reconciler);
-	free(state);
+	struct namespaces *controller = state;
+
+	reconciler_free(controller->reconciler);
+	free(controller->contents);
+	free(controller);
 }
 
 const struct controller controller_namespace = {"namespace-controller", "namespace-controller", start, stop, release};

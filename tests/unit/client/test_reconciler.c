@@ -22,6 +22,7 @@ struct fixture {
 	int64_t deadline;
 	unsigned wanted, wanted_plans;
 	atomic_uint plans, calls, failures; /* failures: how many calls are to fail */
+	atomic_uint told;		    /* failures that plans were told of */
 	uint64_t revision;		    /* what the next write answers */
 };
 
@@ -40,6 +41,9 @@ static void plan_map(void *cookie UNUSED, const void *inputs, int64_t now UNUSED
 	const struct core_v1_config_map *map = OBJECT_AS(core_v1_config_map, (const struct object *)inputs);
 
 	atomic_fetch_add(&current->plans, 1);
+	SLICE_FOREACH (failure, plan->failures)
+		if (failure->operation == API_PATCH && str_eq(failure->message, STR("not this time")))
+			atomic_fetch_add(&current->told, 1);
 	if (!str_eq(map->data.items[0].value, STR("done")))
 		plan_patch(plan, client_resource("", "v1", "configmaps"), map->metadata.namespace, map->metadata.name,
 			   NULL, PATCH_TYPE_MERGE, STR("{\"data\":{\"data\":\"done\"}}"));
@@ -179,6 +183,21 @@ static void test_failures_come_back(void **state UNUSED)
 	teardown(&f);
 }
 
+/* A plan is told what failed before it, once. */
+static void test_failures_are_told(void **state UNUSED)
+{
+	struct fixture f;
+
+	setup(&f);
+	atomic_store(&f.failures, 1);
+	run_until_calls(&f, 2);
+	assert_int_equal(atomic_load(&f.told), 1);
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "y", 20), 20, false);
+	run_until_calls(&f, 3);
+	assert_int_equal(atomic_load(&f.told), 1);
+	teardown(&f);
+}
+
 static void test_ends_with_work_under_way(void **state UNUSED)
 {
 	struct fixture f;
@@ -197,9 +216,8 @@ static void test_ends_with_work_under_way(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_waits_for_its_own_write),
-		cmocka_unit_test(test_waits_for_its_own_deletion),
-		cmocka_unit_test(test_failures_come_back),
+		cmocka_unit_test(test_waits_for_its_own_write),	 cmocka_unit_test(test_waits_for_its_own_deletion),
+		cmocka_unit_test(test_failures_come_back),	 cmocka_unit_test(test_failures_are_told),
 		cmocka_unit_test(test_ends_with_work_under_way),
 	};
 
