@@ -6,9 +6,12 @@
  * the kind's own rules apply.
  */
 #include "apiserver/actions.h"
+#include "apiserver/apply.h"
 #include "apiserver/encode.h"
 #include "apiserver/local.h"
+#include "apiserver/managed_fields.h"
 #include "apiserver/patch.h"
+#include "apiserver/scale_owners.h"
 #include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "apiserver/stored.h"
@@ -113,13 +116,16 @@ static enum step_result fetch(struct request *request, struct object **ret)
 	return STEP_NEXT;
 }
 
-/* A copy of the object with spec.replicas set. */
-static void *with_replicas(struct request *request, const struct object *object, int32_t replicas)
+/* A copy of the object with spec.replicas set, and those who own it now. */
+static void *with_replicas(struct request *request, const struct object *object, int32_t replicas,
+			   const struct field_owners *owners)
 {
 	char *copy = arena_memdup(&request->arena, object->data, object->schema->size);
 	const struct schema_field *field;
 	const void *at = member(object->schema, copy, STR("spec"), STR("replicas"), &field);
 
+	EDIT(struct meta_v1_object_meta, object_meta_of(object->schema, copy))->managed_fields =
+		field_owners_write(owners);
 	if (!at)
 		return copy;
 	if (field->shape == SHAPE_OPTIONAL)
@@ -150,11 +156,37 @@ static enum step_result check(struct request *request, const struct autoscaling_
 	return STEP_NEXT;
 }
 
+/* What the client wants of the object's Scale; @owners of the object change accordingly. */
+static enum step_result want(struct request *request, const struct autoscaling_v1_scale *present,
+			     struct field_owners *owners, const struct autoscaling_v1_scale **ret)
+{
+	const struct schema *schema = &schema_autoscaling_v1_scale;
+	struct field_change change = managed_change(request, schema, present);
+	struct field_actor actor = managed_actor(request, schema->api_version);
+	struct field_owners mine = scale_owners_of(owners);
+	void *wanted = request->decoded;
+	enum step_result result = STEP_NEXT;
+
+	if (request_applies(request))
+		result = apply_struct(request, &change, &mine, &wanted);
+	else if (str_eq(request->method, STR("PATCH")))
+		result = patch_struct(request, schema, present, &wanted);
+	if (result != STEP_NEXT)
+		return result;
+	if (!request_applies(request) && mine.list.len)
+		field_owners_update(&mine, &change, encode_value(schema, wanted, ENCODE_KIND, &request->arena), &actor);
+	scale_owners_return(&mine, request->resource->api_version, owners);
+	*ret = wanted;
+	return STEP_NEXT;
+}
+
 /* One try: read, change, write; -ERR_CONFLICT: somebody was faster. */
 static enum step_result change(struct request *request, struct error *err)
 {
 	struct local_answer answer = {0};
-	struct autoscaling_v1_scale present, *wanted = request->decoded;
+	const struct autoscaling_v1_scale *wanted;
+	struct autoscaling_v1_scale present;
+	struct field_owners owners;
 	struct object *object;
 	struct local_call call = {
 		.user = &request->user,
@@ -164,6 +196,7 @@ static enum step_result change(struct request *request, struct error *err)
 		.name = request->info.name,
 		.name_space = request->info.name_space,
 		.dry_run = request->options.dry_run,
+		.managed = true,
 		.trusted = true,
 	};
 	enum step_result result = fetch(request, &object);
@@ -171,18 +204,13 @@ static enum step_result change(struct request *request, struct error *err)
 	if (result != STEP_NEXT)
 		return result;
 	make_scale(request, object, &present);
-	if (str_eq(request->method, STR("PATCH"))) {
-		void *patched;
-
-		result = patch_struct(request, &schema_autoscaling_v1_scale, &present, &patched);
-		if (result != STEP_NEXT)
-			return result;
-		wanted = patched;
-	}
-	result = check(request, wanted, object);
+	owners = managed_owners(&object->meta->managed_fields, &request->arena);
+	result = want(request, &present, &owners, &wanted);
+	if (result == STEP_NEXT)
+		result = check(request, wanted, object);
 	if (result != STEP_NEXT)
 		return result;
-	call.body = with_replicas(request, object, wanted->spec.replicas);
+	call.body = with_replicas(request, object, wanted->spec.replicas, &owners);
 	if (apiserver_call(request->server, &call, &answer, err) < 0)
 		return status_from_error(request, err);
 	request_hold_object(request, answer.object);

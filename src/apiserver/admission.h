@@ -18,6 +18,12 @@ struct admission_plugin {
 	enum step_result (*validate)(struct request *request);
 };
 
+/* What admission sees: whatever makes an object is a create. */
+static inline enum operation admission_operation(const struct request *request)
+{
+	return request->created ? OP_CREATE : request->operation;
+}
+
 enum step_result admission_mutate(struct request *request);
 enum step_result admission_validate(struct request *request);
 

@@ -85,6 +85,7 @@ static void fill(struct request *request, const struct local_call *call)
 		}
 	request->local = true;
 	request->trusted = call->trusted;
+	request->keeps_managed = call->managed;
 	request->options.dry_run = call->dry_run;
 	request->lazy = call->lazy;
 	request->user = *call->user;

@@ -33,6 +33,7 @@ struct local_call {
 	struct str field_manager;
 	bool dry_run;
 	bool lazy;    /* the write need not survive the machine: it is made again at the next start */
+	bool managed; /* update: the body's managedFields are as they are to be */
 	bool trusted; /* was authorized as part of another request: not asked again */
 };
 

@@ -100,20 +100,15 @@ static enum step_result patch_failed(struct request *request, const struct error
 	return status_plain(request, 500, str_has_prefix(message, prefix) ? str_from_at(message, prefix.len) : message);
 }
 
-static bool is_null(const struct value *value)
-{
-	return strcmp(value_kind_name(value->kind), "null") == 0;
-}
-
 static enum step_result apply_merge_patch(struct request *request, const struct schema *schema,
 					  const struct value *document, const struct value *patch, bool strategic,
 					  struct value **ret)
 {
 	struct error err = {0};
 
-	if (is_null(patch) && !strategic)
+	if (value_is_null(patch) && !strategic)
 		return status_bad_request(request, "Invalid JSON Patch");
-	if (is_null(patch))
+	if (value_is_null(patch))
 		patch = value_object(&request->arena);
 	if (patch->kind != VALUE_OBJECT)
 		return status_bad_request(request,
@@ -133,11 +128,6 @@ enum step_result patch_struct(struct request *request, const struct schema *sche
 	struct error err = {0};
 	enum step_result result;
 
-	if (str_has_prefix(type, STR("application/apply-patch")))
-		return status_fail(request, ERR_UNSUPPORTED_MEDIA_TYPE,
-				   "the body of the request was in an unknown format - accepted media types include: "
-				   "application/json-patch+json, application/merge-patch+json, "
-				   "application/strategic-merge-patch+json");
 	if (json_parse(request->body, &request->arena, NULL, &patch, &err) < 0) {
 		if (!strategic)
 			error_wrap(&err, "error decoding patch");

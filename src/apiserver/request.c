@@ -140,6 +140,7 @@ static void restart(struct request *request)
 	request->object = NULL;
 	request->context.warnings.len = 0;
 	request->response.headers.len = 0;
+	request->managed = false;
 	request->created = request->delete_now = request->unchanged = request->generated_name = false;
 }
 

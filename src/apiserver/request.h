@@ -106,6 +106,7 @@ struct request {
 	struct forward *forward;   /* kubelet_proxy.c's, while a node answers */
 	bool local;
 	bool lazy;			   /* in process: the write need not survive the machine */
+	bool keeps_managed;		   /* in process: the body's managedFields are as they are to be */
 	bool trusted;			   /* in process, as part of a request that was authorized: not asked again */
 	const struct schema *local_schema; /* of local_body */
 	const void *local_body;
@@ -141,6 +142,7 @@ struct request {
 	bool created;	 /* answer 201 */
 	bool delete_now; /* the write removes the object */
 	bool generated_name;
+	bool managed;	    /* managed_fields are known: the step `manage` has nothing to do */
 	bool unconditional; /* the client named no version: a conflict is tried again */
 	bool submitted;	    /* `write` was handed in */
 	bool unchanged;	    /* nothing to write: the answer is the present object */

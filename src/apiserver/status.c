@@ -124,6 +124,13 @@ enum step_result status_conflict_kind(struct request *request, struct str name, 
 	return conflict(request, request->resource->group, request->resource->kind, name, why);
 }
 
+enum step_result status_apply_conflict(struct request *request, const struct meta_v1_status_cause_slice *causes,
+				       struct str message)
+{
+	details_of(request, make(request, ERR_CONFLICT, message), STR_EMPTY, STR_EMPTY, STR_EMPTY)->causes = *causes;
+	return STEP_DONE;
+}
+
 enum step_result status_plain(struct request *request, int code, struct str message)
 {
 	struct meta_v1_status *status = make(request, ERR_INTERNAL, message);

@@ -25,6 +25,9 @@ enum step_result status_already_exists(struct request *request, struct str name)
 enum step_result status_conflict(struct request *request, struct str name, const char *why);
 /* The same, named by kind. */
 enum step_result status_conflict_kind(struct request *request, struct str name, const char *why);
+/* 409 of a server-side apply: what other managers have. */
+enum step_result status_apply_conflict(struct request *request, const struct meta_v1_status_cause_slice *causes,
+				       struct str message);
 /* A Status with neither reason nor details, for errors upstream did not foresee. */
 enum step_result status_plain(struct request *request, int code, struct str message);
 #define STATUS_MODIFIED "the object has been modified; please apply your changes to the latest version and try again"

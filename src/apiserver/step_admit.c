@@ -13,7 +13,7 @@ enum step_result admission_mutate(struct request *request)
 	for (size_t i = 0; i < ARRAY_LEN(plugins); i++) {
 		enum step_result result;
 
-		if (!plugins[i]->mutate || !(plugins[i]->operations & request->operation))
+		if (!plugins[i]->mutate || !(plugins[i]->operations & admission_operation(request)))
 			continue;
 		result = plugins[i]->mutate(request);
 		if (result != STEP_NEXT)
@@ -27,7 +27,7 @@ enum step_result admission_validate(struct request *request)
 	for (size_t i = 0; i < ARRAY_LEN(plugins); i++) {
 		enum step_result result;
 
-		if (!plugins[i]->validate || !(plugins[i]->operations & request->operation))
+		if (!plugins[i]->validate || !(plugins[i]->operations & admission_operation(request)))
 			continue;
 		result = plugins[i]->validate(request);
 		if (result != STEP_NEXT)

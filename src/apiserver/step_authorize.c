@@ -73,17 +73,23 @@ struct authorization_attributes request_attributes(const struct request *request
 	};
 }
 
-enum step_result step_authorize(struct request *request)
+enum step_result request_authorize(struct request *request, const struct authorization_attributes *asked)
 {
 	const struct request_info *info = &request->info;
-	struct authorization_attributes asked = request_attributes(request);
 	struct str reason;
 
 	if (request->trusted)
 		return STEP_NEXT;
-	if (apiserver_authorize(request->server, &asked, &request->arena, &reason) == AUTHORIZATION_ALLOW)
+	if (apiserver_authorize(request->server, asked, &request->arena, &reason) == AUTHORIZATION_ALLOW)
 		return STEP_NEXT;
 	return status_forbidden(request, info->group, info->is_resource ? info->resource : STR_EMPTY,
 				info->is_resource ? info->name : STR_EMPTY,
-				authorization_denial(&asked, reason, &request->arena));
+				authorization_denial(asked, reason, &request->arena));
+}
+
+enum step_result step_authorize(struct request *request)
+{
+	struct authorization_attributes asked = request_attributes(request);
+
+	return request_authorize(request, &asked);
 }

@@ -1,4 +1,5 @@
 /* Step: the body, or the present object with a patch applied, becomes the new object, in the stored version. */
+#include "apiserver/apply.h"
 #include "apiserver/convert.h"
 #include "apiserver/patch.h"
 #include "apiserver/status.h"
@@ -46,7 +47,7 @@ enum step_result step_change(struct request *request)
 	enum step_result result;
 
 	if (request->operation == OP_PATCH) {
-		result = patch_object(request);
+		result = request_applies(request) ? apply_object(request) : patch_object(request);
 		if (result != STEP_NEXT)
 			return result;
 	}

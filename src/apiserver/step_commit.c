@@ -10,6 +10,7 @@
 #include "apiserver/steps.h"
 #include "apiserver/stored.h"
 #include "base/clock.h"
+#include "types/copy.h"
 
 static void written(struct store_write *write)
 {
@@ -73,6 +74,33 @@ static void encode(struct request *request)
 		      &request->header);
 }
 
+static bool same_but_for_times(const struct meta_v1_managed_fields_entry_slice *a,
+			       const struct meta_v1_managed_fields_entry_slice *b)
+{
+	for (size_t i = 0; i < a->len && a->len == b->len; i++) {
+		struct meta_v1_managed_fields_entry entry = a->items[i];
+
+		entry.time = b->items[i].time;
+		if (!equal_struct(&schema_meta_v1_managed_fields_entry, &entry, &b->items[i]))
+			return false;
+	}
+	return a->len == b->len;
+}
+
+/* A write that would change nothing but when it was made keeps the times of managedFields too. */
+static void keep_times(struct request *request)
+{
+	struct meta_v1_object_meta *meta =
+		EDIT(struct meta_v1_object_meta, object_meta_of(request->schema, request->object));
+	struct meta_v1_managed_fields_entry_slice mine = meta->managed_fields;
+
+	if (!request->old || !mine.len || !same_but_for_times(&mine, &request->old->meta->managed_fields))
+		return;
+	meta->managed_fields = request->old->meta->managed_fields;
+	if (!equal_struct(request->schema, request->object, request->old->data))
+		meta->managed_fields = mine;
+}
+
 enum step_result step_commit(struct request *request)
 {
 	const struct meta_v1_object_meta *meta = object_meta_of(request->schema, request->object);
@@ -80,6 +108,7 @@ enum step_result step_commit(struct request *request)
 	if (is_last_update(request))
 		request->delete_now = true;
 	if (!request->delete_now && !request->unchanged) {
+		keep_times(request);
 		encode(request);
 		/* What would change nothing is not written, and wakes nobody. */
 		if (request->old_record && !request->created &&

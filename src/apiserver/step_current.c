@@ -1,4 +1,5 @@
 /* Step: what is there now: the object a write is about, and the namespace it lives in. */
+#include "apiserver/apply.h"
 #include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "apiserver/steps.h"
@@ -39,6 +40,23 @@ static enum step_result fetch(struct request *request)
 	return STEP_NEXT;
 }
 
+/* A PUT of what is not there creates it, for the kinds that allow it; an apply always does. */
+static bool may_create(const struct request *request)
+{
+	if (request->operation == OP_UPDATE)
+		return request->strategy->allow_create_on_update;
+	return request->operation == OP_PATCH && request_applies(request);
+}
+
+/* Who may change objects need not be allowed to make them. */
+static enum step_result authorize_create(struct request *request)
+{
+	struct authorization_attributes asked = request_attributes(request);
+
+	asked.verb = STR("create");
+	return request_authorize(request, &asked);
+}
+
 enum step_result step_current(struct request *request)
 {
 	enum step_result result;
@@ -51,10 +69,10 @@ enum step_result step_current(struct request *request)
 	result = fetch(request);
 	if (result != STEP_NEXT || request->old)
 		return result;
-	/* A PUT of what is not there creates it, for the kinds that allow it. */
-	if (request->operation == OP_UPDATE && request->strategy->allow_create_on_update && !request->subresource) {
+	if (!request->subresource && may_create(request)) {
 		request->created = true;
-		return check_namespace(request);
+		result = authorize_create(request);
+		return result == STEP_NEXT ? check_namespace(request) : result;
 	}
 	return status_not_found(request, request->info.name);
 }

@@ -39,8 +39,10 @@ static enum step_result prepare_create(struct request *request)
 	struct meta_v1_object_meta *meta = meta_of(request);
 	char uid[UUID_SIZE];
 
-	if (meta->resource_version.len && !str_eq(meta->resource_version, STR("0")))
+	/* One that is given to what turned out not to be there is ignored. */
+	if (request->operation == OP_CREATE && meta->resource_version.len && !str_eq(meta->resource_version, STR("0")))
 		return status_plain(request, 500, STR("resourceVersion should not be set on objects to be created"));
+	meta->resource_version = STR_EMPTY;
 	meta->deletion_timestamp = NULL;
 	meta->deletion_grace_period_seconds = NULL;
 	meta->self_link = STR_EMPTY;

@@ -15,6 +15,9 @@ static enum step_result failed(struct request *request)
 
 	if (code == ERR_ALREADY_EXISTS && request->generated_name && request->attempts < GENERATE_ATTEMPTS)
 		return STEP_RETRY;
+	/* Made by somebody else between the look and the write. */
+	if (code == ERR_ALREADY_EXISTS && request->operation & OP_CHANGES && request->attempts < CONFLICT_ATTEMPTS)
+		return STEP_RETRY;
 	/* Gone or changed between the look and the write. */
 	if ((code == ERR_CONFLICT || (code == ERR_NOT_FOUND && request->operation != OP_DELETE)) &&
 	    (request->unconditional || request->operation == OP_DELETE) && request->attempts < CONFLICT_ATTEMPTS)

@@ -44,5 +44,7 @@ REQUEST_STEPS(X)
 
 /* What the request asks of the authorizers. */
 struct authorization_attributes request_attributes(const struct request *request);
+/* Asks them; not STEP_NEXT: 403. */
+enum step_result request_authorize(struct request *request, const struct authorization_attributes *asked);
 
 #endif

@@ -102,6 +102,7 @@ struct strategy_subresource {
 	void (*prepare_update)(struct strategy_context *context, void *object, const void *old);
 	void (*validate_update)(struct strategy_context *context, const void *object, const void *old,
 				struct field_errors *errors);
+	struct str reset_fields; /* as in struct strategy; none: like the object itself */
 };
 
 struct strategy {
@@ -164,6 +165,12 @@ struct strategy {
 
 	const struct strategy_subresource *subresources;
 	size_t subresources_len;
+
+	/*
+	 * Fields that a write resets and so gives to no manager: paths ("metadata.labels") with blanks between them,
+	 * beside the status of the object itself and the spec of its status subresource.
+	 */
+	struct str reset_fields, status_reset_fields;
 
 	/* Table columns; NULL: NAME and CREATED AT. */
 	const struct table_column *columns;

@@ -19,14 +19,15 @@
 #define LIMIT_STORE_VERSIONS	  (1 << 18)	/* kept for watches and old pages of lists: 33 MB of memory */
 #define LIMIT_STORE_OBJECTS	  (4 * MIB)	/* decoded objects of the last writes */
 #define LIMIT_JSON_DEPTH	  1000		/* nesting of JSON, YAML and protobuf input (json.Decoder has 10 000) */
-#define LIMIT_YAML_ALIASES	  99	    /* nodes a document's aliases may add for each node written, as upstream */
-#define LIMIT_PATCH_OPERATIONS	  10000	    /* of one JSON patch, upstream's MaxJSONPatchOperations */
-#define LIMIT_CONNECTIONS	  10000	    /* open connections of one server */
-#define LIMIT_HTTP2_STREAMS	  250	    /* concurrent streams of one connection, upstream's default */
-#define LIMIT_HTTP2_RESETS	  1000	    /* streams a peer may reset at once, and so requests it leaves behind */
-#define LIMIT_HTTP2_RESETS_SECOND 33	    /* and go on resetting each second */
-#define LIMIT_HTTP2_ACKS	  1000	    /* answers to PING and SETTINGS that a peer has not taken */
-#define LIMIT_HTTP2_CONTINUATIONS 64	    /* frames of one header; as many as LIMIT_REQUEST_HEADERS fills */
+#define LIMIT_YAML_ALIASES	  99	/* nodes a document's aliases may add for each node written, as upstream */
+#define LIMIT_PATCH_OPERATIONS	  10000 /* of one JSON patch, upstream's MaxJSONPatchOperations */
+#define LIMIT_FIELD_UPDATERS	  10	/* entries of managedFields for updates, upstream's; older ones are joined */
+#define LIMIT_CONNECTIONS	  10000 /* open connections of one server */
+#define LIMIT_HTTP2_STREAMS	  250	/* concurrent streams of one connection, upstream's default */
+#define LIMIT_HTTP2_RESETS	  1000	/* streams a peer may reset at once, and so requests it leaves behind */
+#define LIMIT_HTTP2_RESETS_SECOND 33	/* and go on resetting each second */
+#define LIMIT_HTTP2_ACKS	  1000	/* answers to PING and SETTINGS that a peer has not taken */
+#define LIMIT_HTTP2_CONTINUATIONS 64	/* frames of one header; as many as LIMIT_REQUEST_HEADERS fills */
 #define LIMIT_CONNECTION_BUFFER	  (1 * MIB) /* bytes written and not yet taken by a peer */
 #define LIMIT_WATCH_EVENTS	  1000	    /* events queued for a watcher; what is beyond it reads from the history */
 #define LIMIT_RELAY_BUFFER	  (256 * KIB)

@@ -90,7 +90,12 @@ struct value *value_find(const struct value *object, ...)
 	return found;
 }
 
-static void add_member(struct arena *arena, struct value *object, struct str key, struct value *value)
+bool value_is_null(const struct value *value)
+{
+	return value && value->kind == VALUE_NULL;
+}
+
+void value_add(struct arena *arena, struct value *object, struct str key, struct value *value)
 {
 	size_t len = object->object.len, cap = object->object.cap;
 
@@ -112,7 +117,7 @@ void value_set(struct arena *arena, struct value *object, struct str key, struct
 	if (member)
 		member->value = value;
 	else
-		add_member(arena, object, key, value);
+		value_add(arena, object, key, value);
 }
 
 bool value_remove(struct value *object, struct str key)

@@ -59,12 +59,16 @@ struct value *value_string(struct arena *arena, struct str string);
 struct value *value_array(struct arena *arena);
 struct value *value_object(struct arena *arena);
 
+/* Is it JSON's null?  Absent (NULL) is not. */
+bool value_is_null(const struct value *value);
 /* The member @key of an object, NULL when there is none or @object is NULL or no object. */
 struct value *value_get(const struct value *object, struct str key);
 /* Follows a path of C string keys ended by NULL. */
 struct value *value_find(const struct value *object, ...) __attribute__((sentinel));
 /* Sets or adds a member.  The key's bytes are not copied. */
 void value_set(struct arena *arena, struct value *object, struct str key, struct value *value);
+/* Adds a member that the object is known not to have: the same, without looking. */
+void value_add(struct arena *arena, struct value *object, struct str key, struct value *value);
 /* Removes a member, keeping the order of the others; false when there was none. */
 bool value_remove(struct value *object, struct str key);
 void value_append(struct arena *arena, struct value *array, struct value *item);

@@ -449,6 +449,15 @@ int yaml_reader_next(struct yaml_reader *reader, struct arena *arena, struct yam
 	return rc;
 }
 
+struct str yaml_duplicates_text(const struct yaml_duplicates *duplicates, struct arena *arena)
+{
+	struct str text = STR("yaml: unmarshal errors:");
+
+	for (size_t i = 0; i < duplicates->lines.len; i++)
+		text = arena_printf(arena, STR_FMT "\n  " STR_FMT, STR_ARG(text), STR_ARG(duplicates->lines.items[i]));
+	return text;
+}
+
 int yaml_parse(struct str text, struct arena *arena, struct yaml_duplicates *duplicates, struct value **ret,
 	       struct error *err)
 {

@@ -30,6 +30,9 @@ struct yaml_duplicates {
 	VEC_OF(struct str) lines;
 };
 
+/* All of them as the one error of upstream's library: "yaml: unmarshal errors:\n  line 4: key ...". */
+struct str yaml_duplicates_text(const struct yaml_duplicates *duplicates, struct arena *arena);
+
 /*
  * The first document of @text in @arena, null when there is none.  @duplicates may be NULL.  Fails with
  * ERR_BAD_REQUEST, or with ERR_TOO_LARGE when the arena's budget is used up.

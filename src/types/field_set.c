@@ -3,7 +3,9 @@
 #include "types/field_set.h"
 
 #include "codec/json.h"
+#include "types/field_error.h"
 #include "types/field_set_internal.h"
+#include "types/patch.h"
 
 struct field_set *field_set_new(struct arena *arena)
 {
@@ -19,7 +21,7 @@ static int rank(struct str element)
 	return at ? (int)(at - order) : (int)sizeof(order);
 }
 
-static int element_cmp(struct str a, struct str b)
+int field_element_cmp(struct str a, struct str b)
 {
 	return rank(a) != rank(b) ? rank(a) - rank(b) : str_cmp(a, b);
 }
@@ -29,9 +31,13 @@ static size_t place_of(const struct field_set *set, struct str element, bool *re
 {
 	size_t low = 0, high = set->children.len;
 
+	/* Who fills a set does it in order. */
+	if (high && field_element_cmp(element, set->children.items[high - 1]->element) > 0)
+		low = high;
+
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int order = element_cmp(element, set->children.items[middle]->element);
+		int order = field_element_cmp(element, set->children.items[middle]->element);
 
 		if (order == 0) {
 			*ret_found = true;
@@ -46,7 +52,7 @@ static size_t place_of(const struct field_set *set, struct str element, bool *re
 	return low;
 }
 
-static const struct field_set *find(const struct field_set *set, struct str element)
+const struct field_set *field_set_find(const struct field_set *set, struct str element)
 {
 	bool found;
 	size_t at = set ? place_of(set, element, &found) : 0;
@@ -127,7 +133,8 @@ static void add_difference(struct field_set *to, const struct field_set *a, cons
 	for (size_t i = 0; i < a->children.len; i++) {
 		const struct field_set *child = a->children.items[i];
 
-		add_difference(field_set_child(to, child->element, arena), child, find(b, child->element), arena);
+		add_difference(field_set_child(to, child->element, arena), child, field_set_find(b, child->element),
+			       arena);
 	}
 }
 
@@ -138,6 +145,136 @@ struct field_set *field_set_difference(const struct field_set *a, const struct f
 	add_difference(set, a, b, arena);
 	field_set_prune(set);
 	return set;
+}
+
+static void add_intersection(struct field_set *to, const struct field_set *a, const struct field_set *b,
+			     struct arena *arena)
+{
+	to->member = a->member && b->member;
+	for (size_t i = 0; i < a->children.len; i++) {
+		const struct field_set *child = a->children.items[i], *twin = field_set_find(b, child->element);
+
+		if (twin)
+			add_intersection(field_set_child(to, child->element, arena), child, twin, arena);
+	}
+}
+
+struct field_set *field_set_intersection(const struct field_set *a, const struct field_set *b, struct arena *arena)
+{
+	struct field_set *set = field_set_new(arena);
+
+	add_intersection(set, a, b, arena);
+	field_set_prune(set);
+	return set;
+}
+
+static void add_without(struct field_set *to, const struct field_set *from, const struct field_set *branches,
+			struct arena *arena)
+{
+	to->member = from->member;
+	for (size_t i = 0; i < from->children.len; i++) {
+		const struct field_set *child = from->children.items[i];
+		const struct field_set *branch = field_set_find(branches, child->element);
+
+		if (!branch || !branch->member)
+			add_without(field_set_child(to, child->element, arena), child, branch, arena);
+	}
+}
+
+struct field_set *field_set_without(const struct field_set *set, const struct field_set *branches, struct arena *arena)
+{
+	struct field_set *rest = field_set_new(arena);
+
+	add_without(rest, set, branches, arena);
+	field_set_prune(rest);
+	return rest;
+}
+
+void field_set_add_path(struct field_set *set, struct str path, struct arena *arena)
+{
+	struct str name, rest = path;
+
+	while (rest.len) {
+		str_cut(rest, '.', &name, &rest);
+		set = field_set_child(set, arena_concat(arena, STR("f:"), name), arena);
+	}
+	set->member = true;
+}
+
+struct field_set *field_set_server_owned(struct arena *arena)
+{
+	static const struct str paths[] = {
+		STR_INIT("apiVersion"),
+		STR_INIT("kind"),
+		STR_INIT("metadata.name"),
+		STR_INIT("metadata.namespace"),
+		STR_INIT("metadata.creationTimestamp"),
+		STR_INIT("metadata.selfLink"),
+		STR_INIT("metadata.uid"),
+		STR_INIT("metadata.generation"),
+		STR_INIT("metadata.managedFields"),
+		STR_INIT("metadata.resourceVersion"),
+	};
+	struct field_set *set = field_set_new(arena);
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		field_set_add_path(set, paths[i], arena);
+	return set;
+}
+
+/* --- Paths ------------------------------------------------------------------------------------------------------ */
+
+/* A key's value as Go prints it: text in quotes, all else plain. */
+static struct str shown(const struct value *value, struct arena *arena)
+{
+	return value->kind == VALUE_STRING ? quote_go(value->string, arena) : value_format_go(value, arena);
+}
+
+struct str field_element_shown(struct str element, struct arena *arena)
+{
+	struct str rest = str_from_at(element, 2), text = STR_EMPTY;
+	struct error ignored = {0};
+	struct value *value;
+
+	if (str_has_prefix(element, STR("f:")))
+		return arena_concat(arena, STR("."), rest);
+	/* An element that came in stored text need not be what we write. */
+	if (json_parse(rest, arena, NULL, &value, &ignored) < 0)
+		return arena_printf(arena, "[" STR_FMT "]", STR_ARG(rest));
+	if (!str_has_prefix(element, STR("k:")) || value->kind != VALUE_OBJECT) {
+		text = shown(value, arena);
+		return arena_printf(arena, "[%s" STR_FMT "]", element.data[0] == 'v' ? "=" : "", STR_ARG(text));
+	}
+	for (size_t i = 0; i < value->object.len; i++) {
+		const struct value_member *key = &value->object.members[i];
+		struct str part = shown(key->value, arena);
+
+		text = arena_printf(arena, STR_FMT "%s" STR_FMT "=" STR_FMT, STR_ARG(text), i ? "," : "",
+				    STR_ARG(key->key), STR_ARG(part));
+	}
+	return arena_printf(arena, "[" STR_FMT "]", STR_ARG(text));
+}
+
+static void add_paths(const struct field_set *set, struct str path, struct arena *arena, struct field_paths *ret)
+{
+	/* Leaves before what is deeper, as upstream goes through a set. */
+	for (size_t i = 0; i < set->children.len; i++)
+		if (set->children.items[i]->member)
+			vec_push(
+				arena, &ret->list,
+				arena_concat(arena, path, field_element_shown(set->children.items[i]->element, arena)));
+	for (size_t i = 0; i < set->children.len; i++) {
+		const struct field_set *child = set->children.items[i];
+
+		if (child->children.len)
+			add_paths(child, arena_concat(arena, path, field_element_shown(child->element, arena)), arena,
+				  ret);
+	}
+}
+
+void field_set_paths(const struct field_set *set, struct arena *arena, struct field_paths *ret)
+{
+	add_paths(set, STR_EMPTY, arena, ret);
 }
 
 /* --- Text ------------------------------------------------------------------------------------------------------- */

@@ -79,7 +79,7 @@ static enum step_result check_pod(struct request *request, struct str node)
 {
 	if (request->subresource)
 		return request->old ? check_pod_status(request, node) : STEP_NEXT;
-	if (request->operation == OP_CREATE)
+	if (admission_operation(request) == OP_CREATE)
 		return check_new_pod(request, node);
 	if (request->operation == OP_DELETE) {
 		if (request->old && !str_eq(OBJECT_AS(core_v1_pod, request->old)->spec.node_name, node))
@@ -188,7 +188,8 @@ static enum step_result check_node(struct request *request, struct str node)
 
 static enum step_result check_namesake(struct request *request, struct str node, const char *why)
 {
-	if (request->operation != OP_CREATE || str_eq(object_meta_of(request->schema, request->object)->name, node))
+	if (admission_operation(request) != OP_CREATE ||
+	    str_eq(object_meta_of(request->schema, request->object)->name, node))
 		return STEP_NEXT;
 	return refuse(request, str_from(why));
 }

@@ -72,7 +72,7 @@ static void test_compare(void **state UNUSED)
 				  "\"tolerations\":[{\"key\":\"k\"}]}}",
 				  &arena);
 
-	field_set_compare(&schema_core_v1_pod, old, new_, NULL, 0, &arena, &changed, &removed);
+	field_set_compare(&schema_core_v1_pod, old, new_, field_set_server_owned(&arena), &arena, &changed, &removed);
 	/* An atomic list is one field; a new item brings itself and what is in it. */
 	assert_text(changed, "{\"f:metadata\":{\"f:labels\":{\"f:a\":{}}},\"f:spec\":{\"f:containers\":{"
 			     "\"k:{\\\"name\\\":\\\"c\\\"}\":{\"f:args\":{}},"

@@ -33,6 +33,7 @@ const struct strategy strategy_admissionregistration_validatingadmissionpolicies
 	.generation = GENERATION_SPEC,
 	.forbid_unconditional_update = true,
 	.status_resets_metadata = true,
+	.status_reset_fields = STR_INIT("metadata"),
 	COLUMNS(columns),
 	.cells = cells,
 };

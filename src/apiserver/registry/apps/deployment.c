@@ -170,6 +170,7 @@ const struct strategy strategy_apps_deployments = {
 	.validate_update = validate_update,
 	.warnings = warnings,
 	.validate_status = validate_status,
+	.status_reset_fields = STR_INIT("metadata.labels"),
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -30,7 +30,7 @@ static void prepare_approval(struct strategy_context *context UNUSED, void *obje
 }
 
 static const struct strategy_subresource subresources[] = {
-	{STR_INIT("approval"), prepare_approval, NULL},
+	{STR_INIT("approval"), prepare_approval, NULL, STR_INIT("spec status.certificate")},
 };
 
 static bool has_condition(const struct certificates_v1_certificate_signing_request_status *status, const char *type)
@@ -88,6 +88,8 @@ const struct strategy strategy_certificates_certificatesigningrequests = {
 	.plural = STR_INIT("certificatesigningrequests"),
 	.prepare_create = prepare_create,
 	.prepare_update = prepare_update,
+	.reset_fields = STR_INIT("spec"),
+	.status_reset_fields = STR_INIT("status.conditions"),
 	.subresources = subresources,
 	.subresources_len = ARRAY_LEN(subresources),
 	FIELDS(fields),

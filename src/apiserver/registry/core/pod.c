@@ -306,6 +306,7 @@ const struct strategy strategy_core_pods = {
 	.validate_update = validate_update,
 	.validate_status = validate_status,
 	.warnings = warnings,
+	.status_reset_fields = STR_INIT("metadata.deletionTimestamp metadata.ownerReferences"),
 	.graceful_period = graceful_period,
 	.subresources = subresources,
 	.subresources_len = ARRAY_LEN(subresources),

@@ -39,6 +39,7 @@ const struct strategy strategy_flowcontrol_flowschemas = {
 	.plural = STR_INIT("flowschemas"),
 	.generation = GENERATION_SPEC,
 	.status_resets_metadata = true,
+	.status_reset_fields = STR_INIT("metadata"),
 	COLUMNS(columns),
 	.cells = cells,
 };

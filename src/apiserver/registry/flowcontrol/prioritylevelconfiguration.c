@@ -47,6 +47,7 @@ const struct strategy strategy_flowcontrol_prioritylevelconfigurations = {
 	.plural = STR_INIT("prioritylevelconfigurations"),
 	.generation = GENERATION_SPEC,
 	.status_resets_metadata = true,
+	.status_reset_fields = STR_INIT("metadata"),
 	COLUMNS(columns),
 	.cells = cells,
 };
