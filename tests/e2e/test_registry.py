@@ -7,7 +7,7 @@ import pytest
 from lib import proc, runtime as rt, wait
 from lib.image import Image
 from lib.node import OneNode
-from lib.registry import Registry
+from lib.registry import Authority, Registry
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root, for containers')
 
@@ -67,6 +67,47 @@ def machine(test_id):
         yield name
     finally:
         proc.run(['ip', 'netns', 'del', name], check=False)
+
+
+@pytest.fixture
+def far_host(machine):
+    """An address that is not loopback, where plain http is out of the question."""
+    proc.run(['ip', '-n', machine, 'link', 'add', 'far', 'type', 'bridge'])
+    proc.run(['ip', '-n', machine, 'addr', 'add', '192.0.2.7/24', 'dev', 'far'])
+    proc.run(['ip', '-n', machine, 'link', 'set', 'far', 'up'])
+    return '192.0.2.7'
+
+
+@pytest.mark.parametrize('trusted', [True, False])
+def test_https_and_whom_it_trusts(test_id, machine, far_host, trusted):
+    authority = Authority(test_id, far_host)
+    env = {'SSL_CERT_FILE': authority.ca} if trusted else {}
+    with Registry(test_id, netns=machine, host=far_host, authority=authority) as registry:
+        name = registry.push('team/app:v1', Image('team/app:v1', cmd=['true']))
+        made = rt.Runtime(test_id, netns=machine, env=env)
+        try:
+            if trusted:
+                assert made.call('pull', image=name)['ref'].startswith('sha256:')
+                assert made.call('images')['items'][0]['tags'] == [name]
+            else:
+                with pytest.raises(rt.RuntimeError_) as caught:
+                    made.call('pull', image=name)
+                assert 'failed to do request' in str(caught.value) and 'certificate' in str(caught.value)
+        finally:
+            made.close()
+
+
+def test_no_plain_http_but_on_loopback(test_id, machine, far_host):
+    with Registry(test_id, netns=machine, host=far_host) as registry:
+        name = registry.push('team/app:v1', Image('team/app:v1', cmd=['true']))
+        made = rt.Runtime(test_id, netns=machine)
+        try:
+            with pytest.raises(rt.RuntimeError_) as caught:
+                made.call('pull', image=name)
+            assert 'failed to do request' in str(caught.value)
+            assert made.call('images')['items'] == []
+        finally:
+            made.close()
 
 
 @pytest.mark.seconds(150)

@@ -11,9 +11,9 @@ from lib.image import Image
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root, for containers')
 
 
-@pytest.fixture
-def runtime(test_id):
-    made = rt.Runtime(test_id)
+@pytest.fixture(params=['/usr/bin/crun', '/usr/sbin/runc'], ids=os.path.basename)
+def runtime(test_id, request):
+    made = rt.Runtime(test_id, oci=request.param)
     try:
         made.call('import', file=Image('busybox').docker_archive(os.path.join(test_id.path, 'busybox.tar')))
         yield made

@@ -23,18 +23,22 @@ class RuntimeError_(Exception):
 
 
 class Runtime:
-    """One runtime with folders and a cgroup root of its own; restart() kills the process and starts another on them."""
+    """One runtime with folders and a cgroup root of its own; restart() kills the process and starts another on them.
 
-    def __init__(self, test_id):
+    It runs containers with the program `oci`, or what it finds."""
+
+    def __init__(self, test_id, oci='', netns=None, env=None):
+        self.command = ['nsenter', '--net=/run/netns/' + netns, '--'] if netns else []
+        self.env = {**os.environ, **(env or {})}
         self.data, self.run = test_id.folder('data'), test_id.folder('run')
         self.logs = test_id.folder('logs')
         self.cgroup = '/wherry-' + test_id.word
+        self.command += [TOOL, self.data, self.run, self.cgroup, SHIM, *([oci] if oci else [])]
         self.process = None
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([TOOL, self.data, self.run, self.cgroup, SHIM], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.env)
         self._read(60)
 
     def kill(self):

@@ -1,7 +1,7 @@
 /*
  * The built-in runtime on a pipe, for tests: a line of JSON in, a line of JSON out.
  *
- *	runtime_tool DATA RUN CGROUP_ROOT SHIM
+ *	runtime_tool DATA RUN CGROUP_ROOT SHIM [OCI_RUNTIME]
  *	runtime_tool --reset DATA RUN CGROUP_ROOT
  *	{"op": "create", "id": "x", "sandbox_id": "...", "config": {...}}
  *
@@ -461,12 +461,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.message);
 		return 1;
 	}
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 2;
 	config.data_dir = str_from(argv[1]);
 	config.run_dir = str_from(argv[2]);
 	config.cgroup_root = str_from(argv[3]);
 	config.shim_path = str_from(argv[4]);
+	config.oci_runtime = argc == 6 ? str_from(argv[5]) : STR_EMPTY;
 	signal(SIGPIPE, SIG_IGN);
 	buf_init(&events, 16 * MIB);
 	if (builtin_enter_mount_namespace(config.run_dir, &err) < 0 ||
