@@ -199,6 +199,13 @@ void request_continue_on_handler(struct request *request)
 	run(request);
 }
 
+void request_step_again(struct request *request)
+{
+	request->step--;
+	request->on_handler = false;
+	run(request);
+}
+
 static void resume_at_home(struct request *request)
 {
 	request->on_handler = false;

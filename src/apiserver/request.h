@@ -35,6 +35,7 @@
 
 struct action;
 struct apiserver;
+struct await;
 struct forward;
 struct http_request;
 struct request;
@@ -139,8 +140,10 @@ struct request {
 	struct object *published;
 	const struct store_record *new_record;
 	unsigned attempts;
-	bool created;	 /* answer 201 */
-	bool delete_now; /* the write removes the object */
+	struct await *await; /* await.c's, while something is waited for */
+	bool awaited;	     /* it was; nothing is waited for twice */
+	bool created;	     /* answer 201 */
+	bool delete_now;     /* the write removes the object */
 	bool generated_name;
 	bool managed;	    /* managed_fields are known: the step `manage` has nothing to do */
 	bool unconditional; /* the client named no version: a conflict is tried again */
@@ -171,6 +174,8 @@ void request_resume(struct request *request);
 /* Begins again at the step `decode`.  Any thread. */
 void request_retry(struct request *request);
 
+/* Runs the step that suspended it again.  At home. */
+void request_step_again(struct request *request);
 /* For the step that moved the request to a handler thread by itself: runs that step again, there. */
 void request_continue_on_handler(struct request *request);
 

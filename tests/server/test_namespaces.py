@@ -1,5 +1,8 @@
 """Namespaces that are deleted: what is in them goes first, and they say what keeps them."""
+import concurrent.futures
+
 from lib import wait
+from lib.cluster import Server
 
 SECONDS = 30
 
@@ -55,3 +58,23 @@ def test_pods_go_first(server, test_id):
     assert api.get('/api/v1/namespaces/%s/configmaps/kept' % name).status == 200
     assert api.call('PATCH', pod, {'metadata': {'finalizers': None}}, content_type='application/merge-patch+json').status == 200
     wait.until(lambda: gone(api, '/api/v1/namespaces/' + name), 'it is gone', SECONDS)
+
+
+def test_a_pod_waits_for_the_default_account(test_id):
+    """Without controllers nobody makes it but the test."""
+    pod = {'metadata': {'name': 'one'}, 'spec': {'containers': [{'name': 'c', 'image': 'none'}]}}
+    with Server(test_id, flags=('--disable-scheduler', '--disable-controller-manager')) as server:
+        api = server.api()
+        api.create('/api/v1/namespaces', {'metadata': {'name': 'late'}})
+        refused = api.call('POST', '/api/v1/namespaces/late/pods', pod)
+        assert refused.status == 403 and 'serviceaccount "default" not found' in refused.json['message'], refused
+        # Whether the account comes before the pod, while it waits or too late is for the machine to say: tried until it is in time.
+        for i in range(20):
+            name = 'late-%d' % i
+            api.create('/api/v1/namespaces', {'metadata': {'name': name}})
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                made = pool.submit(api.call, 'POST', '/api/v1/namespaces/%s/pods' % name, pod)
+                api.create('/api/v1/namespaces/%s/serviceaccounts' % name, {'metadata': {'name': 'default'}})
+                if made.result().status == 201:
+                    return
+    raise AssertionError('never in time')

@@ -2,16 +2,17 @@
  * ServiceAccount: every pod runs as an account that exists, and finds its token mounted unless it does not want to.
  *
  * A new namespace's account "default" is made by a controller, a moment after the namespace: who comes too early waits
- * for it a while, on a handler thread.
+ * for it a while.
  */
 #include "apiserver/admission/service_account.h"
 
 #include "apiserver/admission_plugins.h"
+#include "apiserver/await.h"
 #include "apiserver/server.h"
 #include "apiserver/status.h"
+#include "apiserver/stored.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "sys/thread.h"
 #include "types/object.h"
 #include "types/selector.h"
 
@@ -22,7 +23,6 @@
 #define FILE_MODE     0644
 #define MIRROR	      "kubernetes.io/config.mirror"
 #define WAIT_NS	      (1 * NS_PER_SEC)
-#define LOOK_AGAIN_NS (10 * NS_PER_MS)
 
 static enum step_result refuse(struct request *request, struct str why)
 {
@@ -43,20 +43,11 @@ static const struct object *find_account(struct request *request, struct str nam
 	return request_lookup(&request->context, STR_EMPTY, STR("serviceaccounts"), request->info.name_space, name);
 }
 
-static void again(void *data)
+static struct str account_key(struct request *request, struct str name)
 {
-	request_continue_on_handler(data);
-}
+	const struct resource *accounts = resource_find(STR_EMPTY, STR("v1"), STR("serviceaccounts"));
 
-static const struct object *wait_for_account(struct request *request, struct str name)
-{
-	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
-	int64_t deadline = clock_monotonic_ns() + WAIT_NS;
-	const struct object *account;
-
-	while (!(account = find_account(request, name)) && clock_monotonic_ns() < deadline)
-		nanosleep(&pause, NULL);
-	return account;
+	return stored_key(accounts, request->info.name_space, name, &request->arena);
 }
 
 static enum step_result get_account(struct request *request, struct str name,
@@ -64,13 +55,8 @@ static enum step_result get_account(struct request *request, struct str name,
 {
 	const struct object *account = find_account(request, name);
 
-	if (!account && str_eq(name, STR("default"))) {
-		if (!request->on_handler && !request->local) {
-			worker_pool_submit(request->server->workers, again, request);
-			return STEP_SUSPENDED;
-		}
-		account = wait_for_account(request, name);
-	}
+	if (!account && !request->awaited && str_eq(name, STR("default")))
+		return request_await(request, account_key(request, name), WAIT_NS);
 	if (!account)
 		return refuse(request, arena_printf(&request->arena,
 						    "error looking up service account " STR_FMT "/" STR_FMT
