@@ -7,13 +7,11 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "net/http_client.h"
-#include "sys/loop.h"
+#include "kubelet/probe_call.h"
+#include "kubelet/probe_grpc.h"
 
-#define OUTPUT_MAX  (10 * KIB) /* of a command or a body, as upstream's */
-
-#define DIAL_MAX_NS (30 * NS_PER_SEC)
-#define REDIRECTS   10
+#define OUTPUT_MAX (10 * KIB) /* of a command, as upstream's */
+#define REDIRECTS  10
 
 /* --- Connections ---------------------------------------------------------------------------------------------------
  */
@@ -154,73 +152,13 @@ static struct http_headers headers_of(const struct core_v1_http_get_action *acti
 	return (struct http_headers){all.items, all.len};
 }
 
-/* A call on a loop of its own, which lives as long as the call: nothing outlasts the probe, at any end. */
-struct once {
-	struct loop *loop;
-	int status;
-	struct buf body;
-	struct error err;
-};
-
-static void on_headers(struct http_call *call UNUSED, void *data, int status, struct http_headers headers UNUSED)
-{
-	((struct once *)data)->status = status;
-}
-
-static void on_body(struct http_call *call UNUSED, void *data, struct str bytes)
-{
-	struct once *once = data;
-
-	buf_append(&once->body, bytes.data, MIN(bytes.len, once->body.limit - once->body.len));
-}
-
-static void on_ended(struct http_call *call UNUSED, void *data, const struct error *err)
-{
-	struct once *once = data;
-
-	if (err)
-		error_pass(&once->err, err);
-	loop_stop(once->loop);
-}
-
-static int dial(void *cookie UNUSED, const char *host, uint16_t port, struct error *err)
-{
-	int fd = probe_dial(host, port, DIAL_MAX_NS, err); /* the call's own time is shorter */
-
-	return fd < 0 ? -1 : fd;
-}
-
-static int call_once(const struct kubelet_context *context, struct http_call_config *config, struct arena *arena,
-		     struct http_result *ret, struct error *err)
-{
-	static const struct http_call_ops ops = {.headers = on_headers, .body = on_body, .ended = on_ended};
-	struct once once = {.loop = loop_new()};
-	struct http_client_config client = {.loop = once.loop, .no_http2 = true, .pool = context->pool, .dial = dial};
-	struct http_client *http;
-
-	buf_init(&once.body, OUTPUT_MAX);
-	if (tls_context_new_client(&(struct tls_client_config){.insecure = true}, &client.tls, &once.err) == 0) {
-		http = http_client_new(&client);
-		config->ops = &ops;
-		config->data = &once;
-		http_client_call(http, config);
-		loop_run(once.loop);
-		http_client_free(http);
-		tls_context_unref(client.tls);
-	}
-	loop_free(once.loop);
-	*ret = (struct http_result){.status = once.status, .body = arena_str(arena, buf_view(&once.body))};
-	buf_release(&once.body);
-	return once.err.code == ERR_NONE ? 0 : error_pass(err, &once.err);
-}
-
 int probe_http(const struct kubelet_context *context, const struct core_v1_http_get_action *action,
 	       const struct probe_target *target, int64_t timeout_ns, struct arena *arena, int *ret_status,
 	       struct str *ret_body, struct error *err)
 {
 	struct str host = action->host.len ? action->host : target->host, path = action->path;
 	bool https = str_eq_nocase(action->scheme, STR("https")), brackets = str_index(host, ':') >= 0;
-	struct http_call_config call = {.timeout = timeout_ns, .redirects = REDIRECTS};
+	struct probe_call call = {.http = {.timeout = timeout_ns, .redirects = REDIRECTS}};
 	struct http_result result;
 	struct error got = {0};
 	const char *dialled;
@@ -228,17 +166,17 @@ int probe_http(const struct kubelet_context *context, const struct core_v1_http_
 
 	if (port_of(&action->port, target->container, &port, err) < 0)
 		return -(int)err->code;
-	call.headers = headers_of(action, arena);
-	call.url = arena_printf(arena, "%s://%s" STR_FMT "%s:%u%s" STR_FMT, https ? "https" : "http",
-				brackets ? "[" : "", STR_ARG(host), brackets ? "]" : "", port,
-				path.len && path.data[0] == '/' ? "" : "/", STR_ARG(path));
-	if (call_once(context, &call, arena, &result, &got) == 0) {
+	call.http.headers = headers_of(action, arena);
+	call.http.url = arena_printf(arena, "%s://%s" STR_FMT "%s:%u%s" STR_FMT, https ? "https" : "http",
+				     brackets ? "[" : "", STR_ARG(host), brackets ? "]" : "", port,
+				     path.len && path.data[0] == '/' ? "" : "/", STR_ARG(path));
+	if (probe_call(context, &call, arena, &result, &got) == 0) {
 		*ret_status = result.status;
 		*ret_body = result.body;
 		return 0;
 	}
 	dialled = strstr(got.message, "dial tcp");
-	return error_set(err, got.code, "Get \"" STR_FMT "\": %s", STR_ARG(call.url),
+	return error_set(err, got.code, "Get \"" STR_FMT "\": %s", STR_ARG(call.http.url),
 			 dialled ? dialled
 			 : got.code == ERR_TIMEOUT
 				 ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -290,25 +228,6 @@ static enum probe_outcome run_tcp(const struct core_v1_tcp_socket_action *action
 	return PROBE_GOOD;
 }
 
-static enum probe_outcome run_grpc(const struct core_v1_grpc_action *action, const struct probe_target *target,
-				   int64_t timeout_s, struct arena *arena, struct str *ret_text)
-{
-	struct error err = {0};
-	bool brackets = str_index(target->host, ':') >= 0;
-	int fd =
-		probe_dial(str_c(arena_str(arena, target->host)), (uint16_t)action->port, timeout_s * NS_PER_SEC, &err);
-
-	if (fd >= 0) {
-		close_fd(fd);
-		return PROBE_GOOD;
-	}
-	*ret_text = arena_printf(
-		arena,
-		"timeout: failed to connect service \"%s" STR_FMT "%s:%d\" within %llds: context deadline exceeded",
-		brackets ? "[" : "", STR_ARG(target->host), brackets ? "]" : "", action->port, (long long)timeout_s);
-	return PROBE_BAD;
-}
-
 enum probe_outcome probe_run(const struct kubelet_context *context, const struct probe_target *target,
 			     const struct core_v1_probe_handler *handler, int64_t timeout_s, struct arena *arena,
 			     struct str *ret_text)
@@ -321,7 +240,7 @@ enum probe_outcome probe_run(const struct kubelet_context *context, const struct
 	if (handler->tcp_socket)
 		return run_tcp(handler->tcp_socket, target, timeout_s, arena, ret_text);
 	if (handler->grpc)
-		return run_grpc(handler->grpc, target, timeout_s, arena, ret_text);
+		return probe_grpc(context, target, handler->grpc, timeout_s, arena, ret_text);
 	*ret_text = STR("missing probe handler");
 	return PROBE_ERROR;
 }

@@ -1,8 +1,6 @@
 /*
  * Asking a container once how it is: exec, httpGet, tcpSocket, grpc.  Blocks for timeoutSeconds at most; worker
  * threads.
- *
- * grpc: that the port takes a connection is what counts; the service's own answer is not asked for.
  */
 #ifndef WHERRY_KUBELET_PROBE_RUN_H
 #define WHERRY_KUBELET_PROBE_RUN_H

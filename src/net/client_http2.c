@@ -43,7 +43,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	struct http_call *call = call_at(session, frame->hd.stream_id);
 	uint64_t status;
 
-	if (!call || call->state != CALL_SENT)
+	if (!call || (call->state != CALL_SENT && call->state != CALL_BODY))
 		return 0;
 	if (str_eq_c(name, ":status")) {
 		call->status = str_parse_uint64(value, &status) == 0 && status < 1000 ? (int)status : 0;
@@ -66,9 +66,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	call = call_at(session, frame->hd.stream_id);
-	if (!call || call->state != CALL_SENT || call->status < 200)
+	if (!call || (call->state != CALL_SENT && call->state != CALL_BODY) || call->status < 200)
 		return 0;
-	if (!call_headers_complete(call) && call_at(session, frame->hd.stream_id))
+	if (!(call->state == CALL_BODY ? call_trailers_complete(call) : call_headers_complete(call)) &&
+	    call_at(session, frame->hd.stream_id))
 		abandon(session, frame->hd.stream_id, NGHTTP2_CANCEL);
 	return 0;
 }
@@ -169,12 +170,14 @@ static nghttp2_nv make_nv(struct str name, struct str value)
 			    value.len, NGHTTP2_NV_FLAG_NONE};
 }
 
-/* Fields of HTTP/1.1's connections have no place here (RFC 9113, 8.2.2). */
-static bool is_hop_field(struct str name)
+/* Fields of HTTP/1.1's connections have no place here, but for "te: trailers" (RFC 9113, 8.2.2). */
+static bool is_hop_field(struct str name, struct str value)
 {
-	static const char *const names[] = {"connection", "host",    "keep-alive",	 "proxy-connection",
-					    "te",	  "upgrade", "transfer-encoding"};
+	static const char *const names[] = {"connection",	"host",	   "keep-alive",
+					    "proxy-connection", "upgrade", "transfer-encoding"};
 
+	if (str_eq_c(name, "te"))
+		return !str_eq_c(value, "trailers");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (str_eq_c(name, names[i]))
 			return true;
@@ -199,7 +202,7 @@ static void http2_send(struct client_conn *conn, struct http_call *call)
 	if (call->client->config.user_agent.len)
 		nv[len++] = make_nv(STR("user-agent"), call->client->config.user_agent);
 	for (size_t i = 0; i < MIN(config->headers.len, (size_t)HEADERS_PER_CALL); i++)
-		if (!is_hop_field(config->headers.items[i].name))
+		if (!is_hop_field(config->headers.items[i].name, config->headers.items[i].value))
 			nv[len++] = make_nv(config->headers.items[i].name, config->headers.items[i].value);
 	if (call->body.bytes.len) {
 		snprintf(number, sizeof(number), "%zu", call->body.bytes.len);

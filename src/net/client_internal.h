@@ -132,6 +132,8 @@ bool call_guard_end(struct http_call *call);
 bool call_add_header(struct http_call *call, struct str name, struct str value);
 /* All of the answer's header is there.  False: the call has left the connection (redirected, cancelled). */
 bool call_headers_complete(struct http_call *call);
+/* The fields after the body are there.  False: as above. */
+bool call_trailers_complete(struct http_call *call);
 /* A piece of the body.  False: as above. */
 bool call_deliver(struct http_call *call, struct str bytes);
 /* The answer is complete; the framing has let go of the call. */

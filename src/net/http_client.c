@@ -344,6 +344,16 @@ bool call_headers_complete(struct http_call *call)
 	return true;
 }
 
+bool call_trailers_complete(struct http_call *call)
+{
+	const struct http_call_ops *ops = call->config.ops;
+
+	call_guard_begin(call);
+	if (ops && ops->trailers)
+		ops->trailers(call, call->config.data, (struct http_headers){call->headers.items, call->headers.len});
+	return call_guard_end(call);
+}
+
 /* --- connections --- */
 
 void client_conn_close(struct client_conn *conn, const struct error *err)
@@ -471,7 +481,8 @@ static void on_established(struct conn *socket, void *owner)
 {
 	struct client_conn *conn = owner;
 	struct origin *origin = conn->origin;
-	bool http2 = str_eq_c(conn_alpn(socket), "h2");
+	bool plain = str_eq_c(origin->url.scheme, "http");
+	bool http2 = plain ? origin->client->config.http2_plain && !conn->exclusive : str_eq_c(conn_alpn(socket), "h2");
 	struct http_call *reserved = conn->reserved;
 	struct error err = {0};
 

@@ -40,6 +40,7 @@ struct http_client_config {
 	struct str server_name;	 /* checked instead of the URL's host (kubeconfig's tls-server-name) */
 	struct str user_agent;
 	bool no_http2;
+	bool http2_plain;	  /* http URLs too are HTTP/2, known beforehand (RFC 9113, 3.3): what gRPC does */
 	unsigned connections_max; /* per host and port, HTTP/1.1; 0: HTTP_CLIENT_CONNECTIONS */
 	/*
 	 * How connections are made; all of this runs on worker threads.  @pool may be NULL: then one of the client's
@@ -69,6 +70,11 @@ struct http_call_ops {
 	void (*body)(struct http_call *call, void *data, struct str bytes);
 	/* Once and last, unless cancelled: @err is NULL when the answer was complete.  The call is gone afterwards. */
 	void (*ended)(struct http_call *call, void *data, const struct error *err);
+	/*
+	 * Fields that came after the body (HTTP/2 only), which live until this returns; may be NULL.  To a paused call
+	 * they may come before what is held of its body.
+	 */
+	void (*trailers)(struct http_call *call, void *data, struct http_headers trailers);
 	/*
 	 * The server answered 101 to a call with `upgrade` set: the connection is the caller's.  ended() does not
 	 * follow.

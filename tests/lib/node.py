@@ -8,9 +8,11 @@ from lib.image import Image
 
 
 class OneNode:
-    """A server with its node, Ready, and an image whose entry point is a shell that runs a script."""
+    """A server with its node, Ready, and an image whose entry point is a shell that runs a script.
 
-    def __init__(self, test_id, image, flags=(), binary=None):
+    `files` are in the image too."""
+
+    def __init__(self, test_id, image, flags=(), files=None, binary=None):
         self.test_id, self.image, self.server, self.network = test_id, image, None, Network(test_id, 1)
         self.cgroup = test_id.cgroup_root('h1')
         try:
@@ -19,7 +21,7 @@ class OneNode:
                 '--run-dir', os.path.join(test_id.path, 'run'), '--cgroup-root', self.cgroup, '--hostname-override', 'host1',
                 '--node-ip', host.address, *flags], binary=binary)
             self.kubectl = self.server.kubectl
-            archive = Image(image, entrypoint=['/bin/sh', '-c']).docker_archive(os.path.join(test_id.path, 'box.tar'))
+            archive = Image(image, files=files, entrypoint=['/bin/sh', '-c']).docker_archive(os.path.join(test_id.path, 'box.tar'))
             proc.run([program(), 'image', 'import', '--data-dir', self.server.data, archive])
             self.wait_ready()
             wait.until(lambda: self.kubectl('get', 'serviceaccount', 'default', check=False).ok, 'the default service account is there', 30)
