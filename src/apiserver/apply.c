@@ -202,13 +202,13 @@ static void keep_last_applied(struct arena *arena, const struct value *config, s
 	struct value *annotation = last_applied_of(object), *copy;
 	struct buf cleanup_buf text;
 
+	buf_init(&text, LIMIT_REQUEST_BODY);
 	if (!annotation || !value_get_str(annotation, STR_EMPTY).len)
 		return;
 	copy = value_copy(arena, config);
 	if (value_find(copy, "metadata", "annotations", NULL))
 		value_remove(value_find(copy, "metadata", "annotations", NULL), STR(LAST_APPLIED));
 	value_sort(copy);
-	buf_init(&text, LIMIT_REQUEST_BODY);
 	json_write(copy, &text);
 	buf_char(&text, '\n');
 	/* The object shares its branches with the live one. */
