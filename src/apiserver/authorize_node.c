@@ -277,7 +277,7 @@ struct authorizer *authorizer_new_node(struct store *store)
 {
 	struct node_authorizer *self = XNEW(struct node_authorizer);
 
-	self->authorizer = (struct authorizer){.name = "node", .authorize = authorize, .free = free_it};
+	self->authorizer = (struct authorizer){.name = "node", .type = "Node", .authorize = authorize, .free = free_it};
 	self->store = store;
 	for (size_t i = 0; i < policy_cluster_roles_len; i++)
 		if (str_eq(policy_cluster_roles[i].metadata.name, STR("system:node")))

@@ -94,7 +94,7 @@ struct authorizer *authorizer_new_rbac(struct rbac *rbac)
 {
 	struct rbac_authorizer *self = XNEW(struct rbac_authorizer);
 
-	self->authorizer = (struct authorizer){.name = "rbac", .authorize = authorize, .free = free_it};
+	self->authorizer = (struct authorizer){.name = "rbac", .type = "RBAC", .authorize = authorize, .free = free_it};
 	self->rbac = rbac;
 	return &self->authorizer;
 }

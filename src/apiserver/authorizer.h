@@ -27,6 +27,7 @@ enum authorization_decision { AUTHORIZATION_NO_OPINION, AUTHORIZATION_ALLOW, AUT
 
 struct authorizer {
 	const char *name;
+	const char *type; /* upstream's word in metrics, "RBAC"; NULL: it is not counted there */
 	/* May this one have to wait for something (a webhook)?  Then the request goes to a handler thread first. */
 	bool may_block;
 	/* @ret_reason is set in every case, in @arena or a literal; it may be empty. */

@@ -126,6 +126,7 @@ enum step_result request_await(struct request *request, struct str key, int64_t 
 	await->deadline = clock_monotonic_ns() + patience;
 	request->await = await;
 	request->awaited = true;
+	request_metrics_waits(request);
 	if (request->local) {
 		wait_here(await);
 		request->step--;

@@ -34,8 +34,11 @@ enum step_result path_health(struct request *request)
 	return STEP_DONE;
 }
 
+/* A long text: no I/O thread is kept with it. */
 enum step_result path_metrics(struct request *request)
 {
+	if (!request->on_handler)
+		return request_move_to_handler(request);
 	buf_clear(&request->response.body);
 	metrics_write(request->server->metrics, &request->response.body);
 	request->response.code = 200;

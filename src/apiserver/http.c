@@ -227,12 +227,13 @@ void apiserver_http_handle(void *apiserver, struct http_request *http)
 	request_start(request);
 }
 
-void apiserver_http_refuse(void *apiserver UNUSED, struct http_request *http, int status, const char *why,
+void apiserver_http_refuse(void *apiserver, struct http_request *http, int status, const char *why,
 			   struct http_response *response)
 {
 	struct meta_v1_status answer = {.status = STR("Failure"), .code = status};
 	struct buf cleanup_buf text;
 
+	request_metrics_refused(apiserver, http, status);
 	buf_init(&text, 64 * KIB);
 	answer.reason = str_from(error_code_reason(error_code_from_reason("", status)));
 	answer.message = str_from(why);

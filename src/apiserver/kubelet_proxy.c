@@ -46,6 +46,7 @@ struct forward {
 	bool held;	   /* the call is paused until the client has taken what waits */
 	int status;	   /* of a refusal that becomes a Status */
 	struct buf reason; /* its text */
+	struct stream_tally tally;
 };
 
 struct kubelet_proxy *kubelet_proxy_new(struct tls_context *tls)
@@ -73,6 +74,7 @@ struct kubelet_proxy *kubelet_proxy_free(struct kubelet_proxy *proxy)
 
 static void forward_free(struct forward *forward)
 {
+	request_metrics_close(&forward->tally);
 	list_remove(&forward->link);
 	buf_release(&forward->reason);
 	free(forward);
@@ -282,6 +284,7 @@ static void on_headers(struct http_call *call UNUSED, void *data, int status, st
 	}
 	http->aborted = NULL;
 	forward->http = NULL;
+	forward->tally = request_metrics_open(forward->request, status);
 	forward->stream = http_stream_start(http, &response, &stream_ops, forward);
 }
 
@@ -338,9 +341,11 @@ static void on_upgraded(struct http_call *call UNUSED, void *data, struct http_h
 
 	forward->call = NULL;
 	forward->http->aborted = NULL;
+	forward->tally = request_metrics_open(request, 101); /* while what it came with is there */
 	ours = http_upgrade(forward->http, filter(headers, is_no_upgrade_field, &request->arena));
 	if (!ours) {
 		conn_free(conn);
+		request_metrics_cancel(&forward->tally);
 		status_bad_request(request, "Upgrade request required");
 		give_back(forward);
 		return;

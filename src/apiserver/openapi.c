@@ -150,21 +150,14 @@ static enum step_result serve_document(struct request *request, struct str path)
 	return STEP_DONE;
 }
 
-static void on_handler(void *data)
-{
-	request_continue_on_handler(data);
-}
-
 enum step_result path_openapi(struct request *request)
 {
 	struct str path = request->info.path;
 
 	if (!str_eq(request->method, STR("GET")))
 		return status_method_not_allowed(request);
-	if (!request->on_handler) {
-		worker_pool_submit(request->server->workers, on_handler, request);
-		return STEP_SUSPENDED;
-	}
+	if (!request->on_handler)
+		return request_move_to_handler(request);
 	if (str_eq(path, STR("/openapi/v3")))
 		return serve_index(request);
 	return serve_document(request, str_from_at(path, strlen("/openapi/v3/")));

@@ -13,6 +13,8 @@ enum step_result path_openapi(struct request *request);
 enum step_result path_openid_keys(struct request *request);
 enum step_result path_openid_configuration(struct request *request);
 enum step_result path_root(struct request *request);
+/* The table's word for what serves @path, "/livez" for all below it too; NULL: nothing does. */
+const char *path_served(struct str path);
 /* Go's answer to a path nobody knows. */
 enum step_result path_not_found(struct request *request);
 

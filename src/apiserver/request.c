@@ -49,6 +49,7 @@ struct request *request_free(struct request *request)
 	if (!request)
 		return NULL;
 	watcher_free(request->response.watcher);
+	request_metrics_gone(request);
 	object_unref(request->response.object);
 	for (size_t i = 0; i < request->response.items.len; i++)
 		object_unref(request->response.items.items[i]);
@@ -121,6 +122,9 @@ static void complete(struct request *request)
 		response_warning(request, request->context.warnings.items[i]);
 	if (request->status && !request->local)
 		encode_status_response(request);
+	/* A watch counts when it ends. */
+	if (!request->response.watcher)
+		request_metrics_answered(request);
 	if (request->on_handler)
 		request->home->post(request, finish_at_home);
 	else
@@ -166,6 +170,7 @@ static void run(struct request *request)
 			continue;
 		}
 		if (step->may_block && !request->on_handler && !request->local) {
+			request_metrics_waits(request);
 			worker_pool_submit(request->server->workers, run_on_handler, request);
 			return;
 		}
@@ -192,11 +197,12 @@ void request_start(struct request *request)
 	run(request);
 }
 
-void request_continue_on_handler(struct request *request)
+enum step_result request_move_to_handler(struct request *request)
 {
 	request->step--;
-	request->on_handler = true;
-	run(request);
+	request_metrics_waits(request);
+	worker_pool_submit(request->server->workers, run_on_handler, request);
+	return STEP_SUSPENDED;
 }
 
 void request_step_again(struct request *request)

@@ -25,6 +25,7 @@
 #include "apiserver/negotiate.h"
 #include "apiserver/options.h"
 #include "apiserver/request_info.h"
+#include "apiserver/request_metrics.h"
 #include "apiserver/strategy.h"
 #include "base/buf.h"
 #include "store/store.h"
@@ -154,6 +155,8 @@ struct request {
 	struct response response;
 	struct meta_v1_status *status; /* of a failure */
 
+	struct request_tally tally; /* request_metrics.c's */
+
 	/* The runner's. */
 	size_t step;
 	bool on_handler;
@@ -176,8 +179,8 @@ void request_retry(struct request *request);
 
 /* Runs the step that suspended it again.  At home. */
 void request_step_again(struct request *request);
-/* For the step that moved the request to a handler thread by itself: runs that step again, there. */
-void request_continue_on_handler(struct request *request);
+/* For a step that finds out by itself that it may block: what it returns.  It runs again, on a handler thread. */
+enum step_result request_move_to_handler(struct request *request);
 
 /* Drops a reference when the request goes. */
 void request_hold_object(struct request *request, struct object *object);

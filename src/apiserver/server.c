@@ -6,6 +6,8 @@
 #include "apiserver/openapi.h"
 #include "apiserver/rbac.h"
 #include "apiserver/request.h"
+#include "apiserver/request_metrics.h"
+#include "apiserver/store_metrics.h"
 #include "base/limits.h"
 #include "sys/thread.h"
 #include "types/object.h"
@@ -45,6 +47,8 @@ struct apiserver *apiserver_new(const struct apiserver_config *config, struct st
 	server->config = *config;
 	server->store = store;
 	server->metrics = metrics;
+	server->request_metrics = request_metrics_new(metrics);
+	server->store_metrics = store_metrics_new(metrics, store);
 	server->health = health;
 	server->openapi = openapi_cache_new();
 	server->allocator = allocator_new(
@@ -73,6 +77,8 @@ struct apiserver *apiserver_free(struct apiserver *server)
 	kubelet_proxy_free(server->kubelet_proxy);
 	allocator_free(server->allocator);
 	rbac_free(server->rbac);
+	store_metrics_free(server->store_metrics);
+	request_metrics_free(server->request_metrics);
 	free(server);
 	return NULL;
 }

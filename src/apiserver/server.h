@@ -25,6 +25,8 @@ struct metrics;
 struct openapi_cache;
 struct rbac;
 struct request;
+struct request_metrics;
+struct store_metrics;
 struct worker_pool;
 
 /* What the server is told at its start; it copies nothing, so the strings live as long as it does. */
@@ -54,12 +56,14 @@ struct apiserver {
 	struct kubelet_proxy *kubelet_proxy; /* NULL: no kubelet can be reached */
 	struct allocator *allocator;
 	struct metrics *metrics; /* borrowed */
-	struct health *health;	 /* borrowed */
-	atomic_bool ready;	 /* bootstrap objects are there */
+	struct request_metrics *request_metrics;
+	struct store_metrics *store_metrics;
+	struct health *health; /* borrowed */
+	atomic_bool ready;     /* bootstrap objects are there */
 	atomic_bool stopping;
 };
 
-/* @store, @metrics and @health stay the caller's and outlive the server. */
+/* @store, @metrics and @health stay the caller's and outlive the server, after which nobody writes the metrics. */
 struct apiserver *apiserver_new(const struct apiserver_config *config, struct store *store, struct metrics *metrics,
 				struct health *health);
 /* Waits for handler threads; no request may be under way at an I/O thread.  Takes NULL; returns NULL. */

@@ -41,6 +41,7 @@ enum authorization_decision apiserver_authorize(struct apiserver *server, const 
 		enum authorization_decision decision = authorizer->authorize(authorizer, asked, arena, &reason);
 
 		if (decision != AUTHORIZATION_NO_OPINION) {
+			request_metrics_decided(server, authorizer, decision);
 			*ret_reason = reason;
 			return decision;
 		}
@@ -76,11 +77,14 @@ struct authorization_attributes request_attributes(const struct request *request
 enum step_result request_authorize(struct request *request, const struct authorization_attributes *asked)
 {
 	const struct request_info *info = &request->info;
+	enum authorization_decision decision;
 	struct str reason;
 
 	if (request->trusted)
 		return STEP_NEXT;
-	if (apiserver_authorize(request->server, asked, &request->arena, &reason) == AUTHORIZATION_ALLOW)
+	decision = apiserver_authorize(request->server, asked, &request->arena, &reason);
+	request_metrics_authorized(request, decision);
+	if (decision == AUTHORIZATION_ALLOW)
 		return STEP_NEXT;
 	return status_forbidden(request, info->group, info->is_resource ? info->resource : STR_EMPTY,
 				info->is_resource ? info->name : STR_EMPTY,

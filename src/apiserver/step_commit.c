@@ -123,6 +123,8 @@ enum step_result step_commit(struct request *request)
 		request->published = object_publish(request->schema, request->object);
 	fill_write(request, meta);
 	request->submitted = true;
+	request_metrics_waits(request);
+	request->tally.write_began = clock_monotonic_ns();
 	store_submit(request->server->store, &request->write);
 	return STEP_SUSPENDED;
 }

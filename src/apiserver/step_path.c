@@ -60,15 +60,31 @@ enum step_result path_root(struct request *request)
 	return respond_json_body(request, 200);
 }
 
-enum step_result step_path(struct request *request)
+/* The entry that serves @path; the last, which is the root, stands for what nobody does. */
+static size_t find_path(struct str path)
 {
-	struct str path = request->info.path;
+	size_t i = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+	for (; i < ARRAY_LEN(paths) - 1; i++) {
 		bool below = paths[i].path.data[paths[i].path.len - 1] == '/';
 
 		if (below ? str_has_prefix(path, paths[i].path) : str_eq(path, paths[i].path))
-			return paths[i].serve(request);
+			break;
 	}
-	return path_not_found(request);
+	return i;
+}
+
+const char *path_served(struct str path)
+{
+	size_t i = find_path(path);
+
+	if (i == ARRAY_LEN(paths) - 1)
+		return path.len == 1 ? paths[i].path.data : NULL;
+	/* Before the one for all below a path comes the path itself. */
+	return paths[i].path.data[paths[i].path.len - 1] == '/' ? paths[i - 1].path.data : paths[i].path.data;
+}
+
+enum step_result step_path(struct request *request)
+{
+	return paths[find_path(request->info.path)].serve(request);
 }

@@ -46,6 +46,7 @@ enum step_result step_respond(struct request *request)
 
 	if (request->submitted) {
 		request->submitted = false;
+		request_metrics_stored(request);
 		if (request->write.result < 0)
 			return failed(request);
 		if (request->delete_now) {

@@ -9,12 +9,14 @@
 #include "apiserver/watch.h"
 
 #include "apiserver/encode.h"
+#include "apiserver/series.h"
 #include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "apiserver/stored.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "component/metrics.h"
 
 #define SLICE_RECORDS	500
 #define SINK_ENOUGH	(256 * KIB)
@@ -60,6 +62,9 @@ struct watcher {
 	char *initial_start;
 	size_t initial_start_len;
 	struct buf out;
+	size_t event_start;	     /* of the one being written, in `out` */
+	const struct series *series; /* what its events count for */
+	struct stream_tally tally;
 };
 
 static void copy_terms(struct terms *terms, const struct request *request)
@@ -93,6 +98,8 @@ struct watcher *watcher_new(const struct request *request)
 	struct watcher *watcher = XNEW(struct watcher);
 
 	copy_terms(&watcher->terms, request);
+	watcher->series = request_metrics_watch(request);
+	watcher->tally = request_metrics_open(request, 200);
 	buf_init(&watcher->out, LIMIT_RESPONSE_BODY);
 	return watcher;
 }
@@ -135,6 +142,7 @@ struct watcher *watcher_free(struct watcher *watcher)
 	if (!watcher || watcher->freed)
 		return NULL;
 	watcher->freed = true;
+	request_metrics_close(&watcher->tally);
 	watcher->watch = store_watch_close(watcher->watch);
 	if (watcher->loop) {
 		loop_timer_stop(&watcher->bookmark);
@@ -161,9 +169,24 @@ static void end(struct watcher *watcher, const struct error *err)
 
 static void begin_event(struct watcher *watcher, enum watcher_event type)
 {
+	watcher->event_start = watcher->out.len;
 	buf_c(&watcher->out, "{\"type\":\"");
 	buf_c(&watcher->out, event_names[type]);
 	buf_c(&watcher->out, "\",\"object\":");
+}
+
+static void end_event(struct watcher *watcher)
+{
+	buf_c(&watcher->out, "}\n");
+	metric_add(watcher->series->metrics[WATCH_EVENTS], 1);
+	metric_observe(watcher->series->metrics[WATCH_BYTES], (double)(watcher->out.len - watcher->event_start));
+}
+
+static void give_event(struct watcher *watcher, enum watcher_event type, struct object *object, uint64_t revision,
+		       bool initial_end)
+{
+	metric_add(watcher->series->metrics[WATCH_EVENTS], 1);
+	watcher->sink->event(watcher->data, type, object, revision, initial_end);
 }
 
 /* What was encoded goes to the sink. */
@@ -189,7 +212,7 @@ static void send_object(struct watcher *watcher, enum watcher_event type, const 
 		end(watcher, &err);
 		return;
 	}
-	watcher->sink->event(watcher->data, type, object, revision, false);
+	give_event(watcher, type, object, revision, false);
 	object_unref(object);
 }
 
@@ -197,7 +220,6 @@ static void send_record(struct watcher *watcher, enum watcher_event type, const 
 			uint64_t revision)
 {
 	struct error err = {0};
-	size_t before = watcher->out.len;
 
 	if (watcher->sink->event) {
 		send_object(watcher, type, record, revision);
@@ -208,23 +230,23 @@ static void send_record(struct watcher *watcher, enum watcher_event type, const 
 		return;
 	begin_event(watcher, type);
 	if (encode_object_json(watcher->request, record, revision, !watcher->headers_sent, &watcher->out, &err) < 0) {
-		buf_truncate(&watcher->out, before);
+		buf_truncate(&watcher->out, watcher->event_start);
 		end(watcher, &err);
 		return;
 	}
 	watcher->headers_sent = true;
-	buf_c(&watcher->out, "}\n");
+	end_event(watcher);
 }
 
 static void send_bookmark(struct watcher *watcher, uint64_t revision, bool initial_end)
 {
 	if (watcher->sink->event) {
-		watcher->sink->event(watcher->data, WATCHER_BOOKMARK, NULL, revision, initial_end);
+		give_event(watcher, WATCHER_BOOKMARK, NULL, revision, initial_end);
 		return;
 	}
 	begin_event(watcher, WATCHER_BOOKMARK);
 	encode_bookmark_json(watcher->request, revision, initial_end, &watcher->out);
-	buf_c(&watcher->out, "}\n");
+	end_event(watcher);
 }
 
 static void send_error(struct watcher *watcher, const struct error *err)
@@ -236,7 +258,7 @@ static void send_error(struct watcher *watcher, const struct error *err)
 		status_from_error(request, err);
 		status_encode(request->status, &watcher->out);
 		request->status = NULL;
-		buf_c(&watcher->out, "}\n");
+		end_event(watcher);
 		flush(watcher);
 	}
 	end(watcher, err);
@@ -271,6 +293,7 @@ static enum store_visit visit_initial(void *data, const struct store_record *rec
 	free(visit->last);
 	visit->last = xmemdup(key.data, key.len);
 	visit->last_len = key.len;
+	metric_add(visit->watcher->series->metrics[WATCH_INITIAL], 1);
 	if (request_selects(visit->watcher->request, record))
 		send_record(visit->watcher, WATCHER_ADDED, record, store_record_revision(record));
 	return STORE_VISIT_TAKEN;

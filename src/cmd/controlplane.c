@@ -124,41 +124,6 @@ static bool components_free(void *data)
 	return !atomic_load(&plane->held);
 }
 
-/* What the store has done, under names of its own: upstream's store is etcd, which tells for itself. */
-static double store_figure(void *data, size_t offset)
-{
-	struct store_stats stats;
-
-	store_stats(data, &stats);
-	return (double)*(const uint64_t *)(const void *)((const char *)&stats + offset);
-}
-
-static double store_records(void *data)
-{
-	return store_figure(data, offsetof(struct store_stats, keys));
-}
-
-static double store_commits(void *data)
-{
-	return store_figure(data, offsetof(struct store_stats, commits));
-}
-
-static double store_syncs(void *data)
-{
-	return store_figure(data, offsetof(struct store_stats, syncs));
-}
-
-static void add_metrics(struct controlplane *plane)
-{
-	process_metrics_add(plane->metrics);
-	metrics_gauge_function(plane->metrics, "wherry_store_records", "Keys in the store", store_records,
-			       plane->store);
-	metrics_gauge_function(plane->metrics, "wherry_store_commits", "Writes that succeeded since the start",
-			       store_commits, plane->store);
-	metrics_gauge_function(plane->metrics, "wherry_store_syncs", "Times the store waited for the disk", store_syncs,
-			       plane->store);
-}
-
 static void add_checks(struct controlplane *plane)
 {
 	health_add(plane->health, "ping", HEALTH_ANY | HEALTH_LIVE | HEALTH_READY, NULL, NULL);
@@ -192,7 +157,7 @@ static int make_apiserver(struct controlplane *plane, struct error *err)
 	plane->health = health_new();
 	plane->apiserver = apiserver_new(&config, plane->store, plane->metrics, plane->health);
 	add_checks(plane);
-	add_metrics(plane);
+	process_metrics_add(plane->metrics);
 	return apiserver_bootstrap(plane->apiserver, err);
 }
 

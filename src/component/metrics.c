@@ -1,9 +1,17 @@
-/* Metrics; see metrics.h. */
+/*
+ * Metrics; see metrics.h.
+ *
+ * A counter's or histogram's numbers lie in cells, one for each of a few processors, each with cache lines of its own:
+ * two threads that count the same thing do not take its line from one another.  Additions are atomic all the same, as
+ * a thread may be moved meanwhile; a metric is the sum of its cells.
+ */
 #include "component/metrics.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/list.h"
@@ -11,19 +19,29 @@
 #include "sys/thread.h"
 
 #define LABEL_TEXT_MAX (64 * KIB)
+#define CELLS_MAX      8 /* a power of two */
+#define CACHE_LINE     ((size_t)64)
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric {
 	const struct metric_family *family;
-	char *labels; /* `verb="GET",code="200"`, its key */
-	atomic_llong value;
-	_Atomic(double) real;	/* added to `value`; of a histogram the sum of what was observed */
-	atomic_ullong *buckets; /* one for each bound and one for what is above them all; not cumulative */
+	char *labels;	  /* `verb="GET",code="200"`, its key */
+	void *memory;	  /* of the cells */
+	char *cells;	  /* the first that begins a cache line */
+	size_t cell_size; /* whole cache lines */
+	unsigned cells_len;
+};
+
+struct cell {
+	_Atomic(double) real; /* of a histogram the sum of what was observed */
+	/* A counter has one; a histogram one for each bound and one for what is above them all, not cumulative. */
+	atomic_llong numbers[];
 };
 
 struct metric_family {
-	struct mutex lock; /* guards by_labels, not the values */
+	struct mutex lock;  /* guards by_labels, not the values */
+	unsigned cells_len; /* of each metric */
 	const char *name, *help;
 	enum metric_kind kind;
 	const char *labels[METRICS_LABELS_MAX];
@@ -42,6 +60,7 @@ struct refresh {
 };
 
 struct metrics {
+	unsigned cells_len;
 	struct mutex lock; /* guards the map of families and the list, which only grow */
 	struct map families;
 	struct list refreshes;
@@ -50,7 +69,10 @@ struct metrics {
 struct metrics *metrics_new(void)
 {
 	struct metrics *metrics = XNEW(struct metrics);
+	long processors = sysconf(_SC_NPROCESSORS_CONF);
 
+	for (metrics->cells_len = 1; metrics->cells_len < CELLS_MAX && (long)metrics->cells_len < processors;)
+		metrics->cells_len *= 2;
 	mutex_init(&metrics->lock);
 	list_init(&metrics->refreshes);
 	return metrics;
@@ -62,7 +84,7 @@ static void free_family(struct metric_family *family)
 		struct metric *metric = entry->value;
 
 		free(metric->labels);
-		free(metric->buckets);
+		free(metric->memory);
 		free(metric);
 	}
 	map_release(&family->by_labels);
@@ -101,6 +123,8 @@ static struct metric_family *find_or_add(struct metrics *metrics, const char *na
 	family->name = name;
 	family->help = help;
 	family->kind = kind;
+	/* What is set, and not added to, has one place. */
+	family->cells_len = kind == METRIC_GAUGE ? 1 : metrics->cells_len;
 	while ((label = va_arg(labels, const char *))) {
 		assert(family->labels_len < METRICS_LABELS_MAX);
 		family->labels[family->labels_len++] = label;
@@ -192,14 +216,35 @@ static void append_label(struct buf *out, const char *name, struct str value)
 	buf_char(out, '"');
 }
 
+/* A histogram's buckets, or the one number of all else. */
+static size_t numbers_of(const struct metric_family *family)
+{
+	return family->kind == METRIC_HISTOGRAM ? family->bounds_len + 1 : 1;
+}
+
+static struct cell *cell_at(const struct metric *metric, unsigned index)
+{
+	return (struct cell *)(void *)(metric->cells + index * metric->cell_size);
+}
+
+/* The one of this processor. */
+static struct cell *cell_here(const struct metric *metric)
+{
+	return cell_at(metric, (unsigned)sched_getcpu() & (metric->cells_len - 1));
+}
+
 static struct metric *metric_new(const struct metric_family *family, struct str labels)
 {
 	struct metric *metric = XNEW(struct metric);
 
+	size_t size = sizeof(struct cell) + numbers_of(family) * sizeof(atomic_llong);
+
 	metric->family = family;
 	metric->labels = xmemdup(labels.data, labels.len);
-	if (family->kind == METRIC_HISTOGRAM)
-		metric->buckets = xcalloc(family->bounds_len + 1, sizeof(*metric->buckets));
+	metric->cell_size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	metric->cells_len = family->cells_len;
+	metric->memory = xcalloc(1, metric->cell_size * metric->cells_len + CACHE_LINE);
+	metric->cells = (char *)metric->memory + (CACHE_LINE - (uintptr_t)metric->memory % CACHE_LINE);
 	return metric;
 }
 
@@ -242,31 +287,50 @@ struct metric *metric_get(struct metric_family *family, ...)
 
 void metric_add(struct metric *metric, int64_t n)
 {
-	atomic_fetch_add_explicit(&metric->value, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&cell_here(metric)->numbers[0], n, memory_order_relaxed);
 }
 
 void metric_set(struct metric *metric, int64_t n)
 {
-	atomic_store_explicit(&metric->value, n, memory_order_relaxed);
+	atomic_store_explicit(&cell_at(metric, 0)->numbers[0], n, memory_order_relaxed);
 }
 
 void metric_set_real(struct metric *metric, double value)
 {
-	atomic_store_explicit(&metric->real, value, memory_order_relaxed);
+	atomic_store_explicit(&cell_at(metric, 0)->real, value, memory_order_relaxed);
 }
 
 void metric_observe(struct metric *metric, double value)
 {
 	const struct metric_family *family = metric->family;
-	double sum = atomic_load_explicit(&metric->real, memory_order_relaxed);
+	struct cell *cell = cell_here(metric);
+	double sum = atomic_load_explicit(&cell->real, memory_order_relaxed);
 	size_t bucket = 0;
 
 	while (bucket < family->bounds_len && value > family->bounds[bucket])
 		bucket++;
-	atomic_fetch_add_explicit(&metric->buckets[bucket], 1, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&metric->real, &sum, sum + value, memory_order_relaxed,
+	atomic_fetch_add_explicit(&cell->numbers[bucket], 1, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&cell->real, &sum, sum + value, memory_order_relaxed,
 						      memory_order_relaxed))
 		;
+}
+
+static long long number_of(const struct metric *metric, size_t index)
+{
+	long long total = 0;
+
+	for (unsigned i = 0; i < metric->cells_len; i++)
+		total += atomic_load_explicit(&cell_at(metric, i)->numbers[index], memory_order_relaxed);
+	return total;
+}
+
+static double real_of(const struct metric *metric)
+{
+	double total = 0;
+
+	for (unsigned i = 0; i < metric->cells_len; i++)
+		total += atomic_load_explicit(&cell_at(metric, i)->real, memory_order_relaxed);
+	return total;
 }
 
 /* --- The text ---------------------------------------------------------------------------------------------------- */
@@ -304,26 +368,26 @@ static void write_histogram(const struct metric *metric, struct buf *out)
 {
 	const struct metric_family *family = metric->family;
 	const char *comma = *metric->labels ? "," : "";
-	unsigned long long total = 0;
+	long long total = 0;
 
 	for (size_t i = 0; i <= family->bounds_len; i++) {
-		total += atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
+		total += number_of(metric, i);
 		buf_printf(out, "%s_bucket{%s%sle=\"", family->name, metric->labels, comma);
 		write_number(out, i < family->bounds_len ? family->bounds[i] : INFINITY);
-		buf_printf(out, "\"} %llu\n", total);
+		buf_printf(out, "\"} %lld\n", total);
 	}
 	buf_printf(out, "%s_sum", family->name);
 	write_labels(metric, out);
-	write_number(out, atomic_load_explicit(&metric->real, memory_order_relaxed));
+	write_number(out, real_of(metric));
 	buf_printf(out, "\n%s_count", family->name);
 	write_labels(metric, out);
-	buf_printf(out, "%llu\n", total);
+	buf_printf(out, "%lld\n", total);
 }
 
 static void write_value(const struct metric *metric, struct buf *out)
 {
-	long long value = atomic_load_explicit(&metric->value, memory_order_relaxed);
-	double real = atomic_load_explicit(&metric->real, memory_order_relaxed);
+	long long value = number_of(metric, 0);
+	double real = real_of(metric);
 
 	buf_c(out, metric->family->name);
 	write_labels(metric, out);

@@ -52,8 +52,9 @@ struct metric *metric_find(struct metric_family *family, const struct str *value
 struct metric *metric_get(struct metric_family *family, ...);
 /* A counter or a gauge. */
 void metric_add(struct metric *metric, int64_t n);
+/* The value; a metric that is set is not also added to by others. */
 void metric_set(struct metric *metric, int64_t n);
-/* For one whose value has a fraction; it is not to be mixed with the two above. */
+/* For a value with a fraction; not to be mixed with the two above. */
 void metric_set_real(struct metric *metric, double value);
 /* A histogram. */
 void metric_observe(struct metric *metric, double value);
