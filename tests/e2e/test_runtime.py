@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import runtime as rt
+from lib import runtime as rt, wait
 from lib.image import Image
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason='needs root, for containers')
@@ -110,7 +110,7 @@ def test_stop_signals(runtime):
     assert runtime.status(polite)['exit_code'] == 7
     begin = time.monotonic()
     runtime.call('stop', id=deaf, timeout=1)
-    assert 0.9 < time.monotonic() - begin < 5
+    assert 0.9 < time.monotonic() - begin < 20 * wait.SLOW
     assert runtime.status(deaf)['exit_code'] == 137
     runtime.call('stop', id=other, timeout=20)
     assert runtime.status(other)['exit_code'] == 8
@@ -283,4 +283,4 @@ def test_speed_and_size(runtime):
         with open('/proc/%d/smaps_rollup' % shim) as f:
             anonymous = [int(line.split()[1]) for line in f if line.startswith('Pss_Anon')][0]
         assert anonymous < 300
-    assert min(times) < 0.2
+    assert min(times) < wait.SLOW     # far above what a quiet machine takes: docs/benchmarks.md
