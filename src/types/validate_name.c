@@ -75,11 +75,6 @@ static bool matches_label_underscore(struct str s)
 	return matches_word(s, is_lower_or_digit, "-_");
 }
 
-static bool matches_label_caseless(struct str s)
-{
-	return matches_word(s, is_alphanumeric, "-");
-}
-
 static bool matches_labels(struct str s, bool (*label)(struct str s))
 {
 	struct str first;
@@ -142,19 +137,6 @@ struct name_problems name_is_dns_subdomain_underscore(struct str name)
 			"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' "
 			"or '.', and must start and end with an alphanumeric character (e.g. 'example.com', " REGEX(
 				LABEL_U_RE "(\\." LABEL_U_RE ")*"));
-	return problems;
-}
-
-struct name_problems name_is_dns_subdomain_caseless(struct str name)
-{
-	struct name_problems problems = {.len = 0};
-
-	if (name.len > 253)
-		problem(&problems, "must be no more than 253 bytes");
-	if (!matches_labels(name, matches_label_caseless))
-		problem(&problems,
-			"an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start "
-			"and end with an alphanumeric character (e.g. 'Example.com', " REGEX(SUBDOMAIN_RE));
 	return problems;
 }
 

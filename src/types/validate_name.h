@@ -21,8 +21,6 @@ struct name_problems name_is_dns_subdomain(struct str name);
 /* The same, `_` allowed as upstream's relaxed DNS search paths have it. */
 struct name_problems name_is_dns_subdomain_underscore(struct str name);
 struct name_problems name_is_wildcard_subdomain(struct str name);
-/* Upper case allowed too: CSI driver names. */
-struct name_problems name_is_dns_subdomain_caseless(struct str name);
 /* RFC 1035: a label that starts with a letter. */
 struct name_problems name_is_dns1035_label(struct str name);
 /* [prefix/]name: keys of labels, finalizers, resource names. */

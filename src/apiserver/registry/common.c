@@ -6,6 +6,16 @@
 #include "types/quantity.h"
 #include "types/selector.h"
 
+struct str str_lower(struct str text, struct arena *arena)
+{
+	char *out = arena_memdup(arena, text.data, text.len);
+
+	for (size_t i = 0; i < text.len; i++)
+		if (out[i] >= 'A' && out[i] <= 'Z')
+			out[i] = (char)(out[i] - 'A' + 'a');
+	return (struct str){out, text.len};
+}
+
 void cell_printf(struct table_row *row, const char *format, ...)
 {
 	va_list args;

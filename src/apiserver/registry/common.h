@@ -33,6 +33,8 @@ static inline struct str str_or(struct str text, const char *otherwise)
 	return text.len ? text : str_from(otherwise);
 }
 
+struct str str_lower(struct str text, struct arena *arena);
+
 void cell_printf(struct table_row *row, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The names and the images of containers, joined by commas, one cell each. */
 void cell_containers(struct table_row *row, const struct core_v1_container_slice *containers);

@@ -65,6 +65,7 @@
 	X(scheduling_priorityclasses)                                                                                  \
 	X(storage_csidrivers)                                                                                          \
 	X(storage_csinodes)                                                                                            \
+	X(storage_csistoragecapacities)                                                                                \
 	X(storage_storageclasses)                                                                                      \
 	X(storage_volumeattachments)                                                                                   \
 	X(storage_volumeattributesclasses)

@@ -204,13 +204,100 @@ static void test_cron_jobs(void **state UNUSED)
 	check_validation(rows, ARRAY_LEN(rows));
 }
 
+#define HPA "autoscaling/v2/horizontalpodautoscalers"
+#define HPA_OF(more)                                                                                                   \
+	"{spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}, maxReplicas: 3" more "}}"
+#define PDB "policy/v1/poddisruptionbudgets"
+
+static void test_autoscalers(void **state UNUSED)
+{
+	static const struct validation_row rows[] = {
+		{HPA, HPA_OF(""), ""},
+		{HPA,
+		 HPA_OF(", behavior: {scaleDown: {stabilizationWindowSeconds: 300}}, metrics: [{type: Resource, "
+			"resource: "
+			"{name: memory, target: {type: AverageValue, averageValue: 1Gi}}}, {type: Object, object: "
+			"{describedObject: {kind: Service, name: s}, metric: {name: rps}, target: {type: Value, value: "
+			"10}}}]"),
+		 ""},
+		{HPA, "{spec: {}}",
+		 "[spec.maxReplicas: Required value: must be set and greater than 0, spec.maxReplicas: Invalid value: "
+		 "0: must be "
+		 "greater than or equal to `minReplicas`, spec.scaleTargetRef.kind: Required value, "
+		 "spec.scaleTargetRef.name: "
+		 "Required value, spec.scaleTargetRef.apiVersion: Invalid value: \"\": apiVersion must specify API "
+		 "group]"},
+		{HPA, HPA_OF(", minReplicas: 0"),
+		 "[spec.minReplicas: Invalid value: 0: must be greater than or equal to 1, spec.metrics: Forbidden: "
+		 "must specify "
+		 "at least one Object or External metric to support scaling to zero replicas]"},
+		{HPA, HPA_OF(", metrics: [{type: Resource}]"),
+		 "spec.metrics[0].resource: Required value: must populate information for the given metric source"},
+		{HPA,
+		 HPA_OF(", metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, "
+			"averageUtilization: "
+			"0, averageValue: 1}}, pods: {}}]"),
+		 "[spec.metrics[0].pods.metric.name: Required value: must specify a metric name, "
+		 "spec.metrics[0].pods.target.type: "
+		 "Required value: must specify a metric target type, spec.metrics[0].pods.target.type: Invalid value: "
+		 "\"\": must "
+		 "be either Utilization, Value, or AverageValue, spec.metrics[0].pods.target.averageValue: Required "
+		 "value: must "
+		 "specify a positive target averageValue, spec.metrics[0].pods: Forbidden: must populate the given "
+		 "metric source "
+		 "only]"},
+		{HPA, HPA_OF(", metrics: [{type: X}]"),
+		 "spec.metrics[0].type: Unsupported value: \"X\": supported values: \"ContainerResource\", "
+		 "\"External\", "
+		 "\"Object\", \"Pods\", \"Resource\""},
+		{HPA,
+		 HPA_OF(", behavior: {scaleUp: {selectPolicy: X, stabilizationWindowSeconds: 3601, policies: [{type: "
+			"X, value: "
+			"0, periodSeconds: 1801}]}}"),
+		 "[spec.behavior.scaleUp.stabilizationWindowSeconds: Invalid value: 3601: must be less than or equal "
+		 "to 3600, "
+		 "spec.behavior.scaleUp.selectPolicy: Unsupported value: \"X\": supported values: \"Disabled\", "
+		 "\"Max\", "
+		 "\"Min\", spec.behavior.scaleUp.policies[0].type: Unsupported value: \"X\": supported values: "
+		 "\"Percent\", "
+		 "\"Pods\", spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero, "
+		 "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to "
+		 "1800]"},
+		{HPA, HPA_OF(", minReplicas: 4"),
+		 "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`",
+		 .old = HPA_OF("")},
+	};
+
+	check_validation(rows, ARRAY_LEN(rows));
+}
+
+static void test_disruption_budgets(void **state UNUSED)
+{
+	static const struct validation_row rows[] = {
+		{PDB, "{spec: {minAvailable: 50%, selector: {matchLabels: {a: b}}}}", ""},
+		{PDB, "{spec: {minAvailable: 1, maxUnavailable: 1%}}",
+		 "spec: Invalid value: {\"MinAvailable\":1,\"Selector\":null,\"MaxUnavailable\":\"1%\","
+		 "\"UnhealthyPodEvictionPolicy\":null}: minAvailable and maxUnavailable cannot be both set"},
+		{PDB, "{spec: {minAvailable: -1}}",
+		 "spec.minAvailable: Invalid value: -1: must be greater than or equal to 0"},
+		{PDB, "{spec: {maxUnavailable: 101%}}",
+		 "spec.maxUnavailable: Invalid value: \"101%\": must not be greater than 100%"},
+		{PDB, "{spec: {unhealthyPodEvictionPolicy: X}}",
+		 "spec.unhealthyPodEvictionPolicy: Unsupported value: \"X\": supported values: \"AlwaysAllow\", "
+		 "\"IfHealthyBudget\""},
+		{PDB, "{spec: {maxUnavailable: -1}}",
+		 "spec.maxUnavailable: Invalid value: -1: must be greater than or equal to 0", .old = "{spec: {}}"},
+	};
+
+	check_validation(rows, ARRAY_LEN(rows));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stateful_sets),
-		cmocka_unit_test(test_daemon_sets),
-		cmocka_unit_test(test_jobs),
-		cmocka_unit_test(test_cron_jobs),
+		cmocka_unit_test(test_stateful_sets), cmocka_unit_test(test_daemon_sets),
+		cmocka_unit_test(test_jobs),	      cmocka_unit_test(test_cron_jobs),
+		cmocka_unit_test(test_autoscalers),   cmocka_unit_test(test_disruption_budgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,16 +2,6 @@
 #include "apiserver/registry/common.h"
 #include "types/gen/apps_v1.h"
 
-static struct str lower(struct arena *arena, struct str text)
-{
-	char *out = arena_memdup(arena, text.data, text.len);
-
-	for (size_t i = 0; i < text.len; i++)
-		if (out[i] >= 'A' && out[i] <= 'Z')
-			out[i] = (char)(out[i] - 'A' + 'a');
-	return (struct str){out, text.len};
-}
-
 /* "statefulset.apps/web" */
 static void cell_controller(struct table_row *row, const struct meta_v1_object_meta *meta)
 {
@@ -20,7 +10,7 @@ static void cell_controller(struct table_row *row, const struct meta_v1_object_m
 
 		if (!owner->controller || !*owner->controller)
 			continue;
-		kind = lower(row->arena, owner->kind);
+		kind = str_lower(owner->kind, row->arena);
 		if (str_cut(owner->api_version, '/', &group, &version))
 			cell_printf(row, STR_FMT "." STR_FMT "/" STR_FMT, STR_ARG(kind), STR_ARG(group),
 				    STR_ARG(owner->name));

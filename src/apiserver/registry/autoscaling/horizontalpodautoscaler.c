@@ -1,5 +1,5 @@
 /* Horizontal pod autoscalers, as version 2 has them. */
-#include "apiserver/registry/common.h"
+#include "apiserver/registry/autoscaling/autoscaler_check.h"
 #include "types/gen/autoscaling_v2.h"
 #include "types/quantity.h"
 
@@ -71,6 +71,26 @@ static void default_object(struct strategy_context *context, void *object)
 	if (spec->behavior)
 		default_behavior(context->arena,
 				 EDIT(struct autoscaling_v2_horizontal_pod_autoscaler_behavior, spec->behavior));
+}
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	check_autoscaler(errors, object, NULL);
+}
+
+static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+			    struct field_errors *errors)
+{
+	check_autoscaler(errors, object, old);
+}
+
+static void validate_status(struct strategy_context *context UNUSED, const void *object, const void *old UNUSED,
+			    struct field_errors *errors)
+{
+	const struct autoscaling_v2_horizontal_pod_autoscaler *hpa = object;
+
+	check_not_negative(errors, FIELD(NULL, "status.currentReplicas"), hpa->status.current_replicas);
+	check_not_negative(errors, FIELD(NULL, "status.desiredReplicas"), hpa->status.desired_replicas);
 }
 
 static struct str quantity_text(struct arena *arena, const struct quantity *quantity)
@@ -181,6 +201,9 @@ const struct strategy strategy_autoscaling_horizontalpodautoscalers = {
 	.group = STR_INIT("autoscaling"),
 	.plural = STR_INIT("horizontalpodautoscalers"),
 	.default_object = default_object,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
+	.validate_status = validate_status,
 	COLUMNS(columns),
 	.cells = cells,
 };

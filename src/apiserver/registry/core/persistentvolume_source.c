@@ -3,6 +3,8 @@
 #include "apiserver/registry/core/volume_check.h"
 #include "apiserver/registry/rule.h"
 
+#define CSI_DRIVER_NAME_MAX 63
+
 static void check_local(struct field_errors *errors, const struct path *path, const void *value)
 {
 	const struct core_v1_local_volume_source *local = value;
@@ -41,9 +43,9 @@ void check_csi_driver_name(struct field_errors *errors, const struct path *path,
 		field_required(errors, path, NULL);
 		return;
 	}
-	if (name.len > 63)
-		field_too_long(errors, path, 63);
-	check_name(errors, path, name, name_is_dns_subdomain_caseless(name));
+	if (name.len > CSI_DRIVER_NAME_MAX)
+		field_too_long(errors, path, CSI_DRIVER_NAME_MAX);
+	check_name(errors, path, name, name_is_dns_subdomain(str_lower(name, errors->arena)));
 }
 
 static void check_csi_driver(struct field_errors *errors, const struct path *path, const void *value)

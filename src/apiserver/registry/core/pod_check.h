@@ -58,8 +58,9 @@ void check_container_resources(struct field_errors *errors, const struct path *p
 void check_pod_resources(struct pod_check *check, const struct path *path);
 void check_pod_resource_claims(struct pod_check *check, const struct path *path);
 void check_resize_policy(struct pod_check *check, const struct path *path, const struct core_v1_container *container);
-/* Qualified, and a standard resource's name when it has no prefix. */
+/* Qualified, and a standard resource's name when it has no prefix; of containers, one of theirs. */
 void check_resource_name(struct field_errors *errors, const struct path *path, struct str name);
+void check_container_resource_name(struct field_errors *errors, const struct path *path, struct str name);
 void check_resource_quantity(struct field_errors *errors, const struct path *path, struct str name,
 			     const struct quantity *quantity);
 bool is_extended_resource(struct str name);

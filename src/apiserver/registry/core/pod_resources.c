@@ -54,7 +54,7 @@ void check_resource_quantity(struct field_errors *errors, const struct path *pat
 		field_invalid(errors, path, quantity_value_of(quantity, errors->arena), "must be an integer");
 }
 
-static void check_container_resource_name(struct field_errors *errors, const struct path *path, struct str name)
+void check_container_resource_name(struct field_errors *errors, const struct path *path, struct str name)
 {
 	check_resource_name(errors, path, name);
 	if (str_index(name, '/') < 0) {

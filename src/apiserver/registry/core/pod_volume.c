@@ -239,12 +239,7 @@ void check_azure_disk(struct field_errors *errors, const struct path *path, cons
 
 static void check_csi(struct field_errors *errors, const struct path *path, const struct core_v1_csi_volume_source *csi)
 {
-	if (!csi->driver.len)
-		field_required(errors, FIELD(path, "driver"), NULL);
-	else if (csi->driver.len > 63)
-		field_too_long(errors, FIELD(path, "driver"), 63);
-	if (csi->driver.len)
-		check_name(errors, FIELD(path, "driver"), csi->driver, name_is_dns_subdomain_caseless(csi->driver));
+	check_csi_driver_name(errors, FIELD(path, "driver"), csi->driver);
 	if (csi->node_publish_secret_ref) {
 		struct str name = csi->node_publish_secret_ref->name;
 

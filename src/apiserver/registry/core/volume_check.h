@@ -17,6 +17,7 @@ void check_access_modes(struct field_errors *errors, const struct path *path, co
 /* Exactly one source, and what it needs (persistentvolume_source.c). */
 void check_volume_source(struct field_errors *errors, const struct path *path,
 			 const struct core_v1_persistent_volume_spec *spec);
+/* Upper case is let pass. */
 void check_csi_driver_name(struct field_errors *errors, const struct path *path, struct str name);
 /* More than nothing. */
 void check_positive_quantity(struct field_errors *errors, const struct path *path, const struct quantity *quantity);

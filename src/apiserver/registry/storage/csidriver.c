@@ -1,5 +1,5 @@
 /* CSI drivers. */
-#include "apiserver/registry/common.h"
+#include "apiserver/registry/rule.h"
 #include "types/gen/storage_v1.h"
 
 static void cell_audiences(struct table_row *row, const struct storage_v1_token_request_slice *requests)
@@ -21,20 +21,78 @@ static void prepare_update(struct strategy_context *context UNUSED, void *object
 			!equal_struct(&schema_storage_v1_csi_driver_spec, &driver->spec, &before->spec));
 }
 
-static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
+#define TOKEN_SECONDS_MIN  600
+#define UPDATE_SECONDS_MIN 10
+
+static void check_token_requests(struct field_errors *errors, const struct path *path, const void *value)
+{
+	const struct storage_v1_token_request_slice *requests = value;
+
+	for (size_t i = 0; i < requests->len; i++) {
+		const int64_t *seconds = requests->items[i].expiration_seconds;
+		const struct path *at = INDEX(path, i);
+		bool seen = false;
+
+		for (size_t j = 0; j < i; j++)
+			seen = seen || str_eq(requests->items[j].audience, requests->items[i].audience);
+		if (seen)
+			field_duplicate(errors, FIELD(at, "audience"), VALUE(requests->items[i].audience));
+		if (seen || !seconds)
+			continue;
+		if (*seconds < TOKEN_SECONDS_MIN)
+			field_invalid(errors, FIELD(at, "expirationSeconds"), VALUE(*seconds),
+				      "may not specify a duration less than 10 minutes");
+		if (*seconds > INT64_C(1) << 32)
+			field_invalid(errors, FIELD(at, "expirationSeconds"), VALUE(*seconds),
+				      "may not specify a duration larger than 2^32 seconds");
+	}
+}
+
+/* Each that is unknown is told of the list, without its index. */
+static void check_modes(struct field_errors *errors, const struct path *path, const void *value)
+{
+	SLICE_FOREACH (mode, *(const struct str_slice *)value)
+		if (!is_one_of(*mode, "Persistent", "Ephemeral", NULL))
+			field_not_supported_c(errors, path, VALUE(*mode), "Persistent", "Ephemeral", NULL);
+}
+
+static void check_update_period(struct field_errors *errors, const struct path *path, const void *value)
+{
+	int64_t seconds = *(const int64_t *)value;
+
+	if (seconds < UPDATE_SECONDS_MIN)
+		field_invalid(errors, path, VALUE(seconds), "must be greater than or equal to 10 seconds");
+}
+
+static const struct rule rules[] = {
+	RULE_ONE_OF("fsGroupPolicy", "File", "None", "ReadWriteOnceWithFSType"),
+	RULE_CHECK("tokenRequests", check_token_requests),
+	RULE_CHECK("volumeLifecycleModes", check_modes),
+	RULE_CHECK("nodeAllocatableUpdatePeriodSeconds", check_update_period),
+};
+static const struct rule update_rules[] = {RULE_IMMUTABLE("volumeLifecycleModes")};
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	const struct storage_v1_csi_driver_spec *spec = &((const struct storage_v1_csi_driver *)object)->spec;
+
+	CHECK_RULES(errors, SPEC, &schema_storage_v1_csi_driver_spec, spec, rules);
+	if (spec->service_account_token_in_secrets && !spec->token_requests.len)
+		field_invalid(errors, FIELD(SPEC, "serviceAccountTokenInSecrets"),
+			      VALUE(*spec->service_account_token_in_secrets),
+			      "serviceAccountTokenInSecrets is set but no tokenRequests are specified");
+}
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old,
 			    struct field_errors *errors)
 {
-	const struct storage_v1_csi_driver *driver = object, *before = old;
+	const struct storage_v1_csi_driver_spec *spec = &((const struct storage_v1_csi_driver *)object)->spec;
+	const struct storage_v1_csi_driver_spec *before = &((const struct storage_v1_csi_driver *)old)->spec;
 
-	const struct str_slice *modes = &driver->spec.volume_lifecycle_modes;
-	struct storage_v1_csi_driver_spec a = {.volume_lifecycle_modes = *modes};
-	struct storage_v1_csi_driver_spec b = {.volume_lifecycle_modes = before->spec.volume_lifecycle_modes};
-
-	check_immutable_bool(errors, FIELD(SPEC, "attachedRequired"), driver->spec.attach_required,
-			     before->spec.attach_required);
-	if (!equal_struct(&schema_storage_v1_csi_driver_spec, &a, &b))
-		field_invalid(errors, FIELD(SPEC, "volumeLifecycleModes"), field_value_list(modes, errors->arena),
-			      "field is immutable");
+	validate_create(context, object, errors);
+	/* Upstream's name of the field, not the API's. */
+	check_immutable_bool(errors, FIELD(SPEC, "attachedRequired"), spec->attach_required, before->attach_required);
+	CHECK_UPDATE_RULES(errors, SPEC, &schema_storage_v1_csi_driver_spec, spec, before, update_rules);
 }
 
 static void cells(struct table_row *row, const void *object)
@@ -85,6 +143,7 @@ const struct strategy strategy_storage_csidrivers = {
 	.forbid_unconditional_update = true,
 	.generation = GENERATION_CUSTOM,
 	.prepare_update = prepare_update,
+	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.warnings = warnings,
 	COLUMNS(columns),

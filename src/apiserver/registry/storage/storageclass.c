@@ -1,5 +1,6 @@
 /* Storage classes. */
-#include "apiserver/registry/common.h"
+#include "apiserver/registry/rule.h"
+#include "apiserver/registry/storage/class_check.h"
 #include "apiserver/registry/warnings.h"
 #include "types/gen/storage_v1.h"
 
@@ -17,28 +18,73 @@ static bool is_default(const struct meta_v1_object_meta *meta)
 	return false;
 }
 
-static bool same_parameters(const struct str_map *a, const struct str_map *b)
+static void check_topology(struct field_errors *errors, const struct path *path,
+			   const struct core_v1_topology_selector_term *term)
 {
-	struct storage_v1_storage_class x = {.parameters = *a}, y = {.parameters = *b};
+	const struct core_v1_topology_selector_label_requirement_slice *list = &term->match_label_expressions;
 
-	return equal_struct(&schema_storage_v1_storage_class, &x, &y);
+	for (size_t i = 0; i < list->len; i++) {
+		const struct path *at = INDEX(path, i);
+		struct str key = list->items[i].key;
+		const struct str_slice *values = &list->items[i].values;
+		bool seen = false;
+
+		if (!values->len)
+			field_required(errors, FIELD(at, "values"), NULL);
+		for (size_t j = 1; j < values->len; j++)
+			for (size_t k = 0; k < j; k++)
+				if (str_eq(values->items[j], values->items[k])) {
+					field_duplicate(errors, INDEX(FIELD(at, "values"), j), VALUE(values->items[j]));
+					break;
+				}
+		check_name(errors, FIELD(at, "key"), key, name_is_qualified(key));
+		for (size_t j = 0; j < i; j++)
+			seen = seen || str_eq(list->items[j].key, key);
+		if (seen)
+			field_duplicate(errors, FIELD(at, "key"), VALUE(key));
+	}
+}
+
+static void check_topologies(struct field_errors *errors, const struct path *path, const void *value)
+{
+	const struct core_v1_topology_selector_term_slice *terms = value;
+	const struct schema *schema = &schema_core_v1_topology_selector_term;
+
+	for (size_t i = 0; i < terms->len; i++) {
+		bool seen = false;
+
+		check_topology(errors, FIELD(INDEX(path, i), "matchLabelExpressions"), &terms->items[i]);
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = equal_struct(schema, &terms->items[j], &terms->items[i]);
+		if (seen)
+			field_duplicate(errors, FIELD(INDEX(path, i), "matchLabelExpressions"), VALUE(STR_EMPTY));
+	}
+}
+
+static const struct rule rules[] = {
+	RULE_CHECK("provisioner", check_provisioner),
+	RULE_CHECK("parameters", check_parameters),
+	RULE_ONE_OF("reclaimPolicy", "Delete", "Retain"),
+	RULE_REQUIRED("volumeBindingMode"),
+	RULE_ONE_OF("volumeBindingMode", "Immediate", "WaitForFirstConsumer"),
+	RULE_CHECK("allowedTopologies", check_topologies),
+};
+static const struct rule update_rules[] = {
+	RULE_IMMUTABLE("parameters"),
+	RULE_IMMUTABLE("provisioner"),
+	RULE_IMMUTABLE("reclaimPolicy"),
+	RULE_IMMUTABLE("volumeBindingMode"),
+};
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	CHECK_RULES(errors, NULL, &schema_storage_v1_storage_class, object, rules);
 }
 
 static void validate_update(struct strategy_context *context UNUSED, const void *object, const void *old,
 			    struct field_errors *errors)
 {
-	const struct storage_v1_storage_class *class = object, *before = old;
-
-	if (!same_parameters(&class->parameters, &before->parameters))
-		field_invalid(errors, FIELD(NULL, "parameters"), field_value_map(&class->parameters, errors->arena),
-			      "field is immutable");
-	check_immutable_str(errors, FIELD(NULL, "provisioner"), class->provisioner, before->provisioner);
-	if (class->reclaim_policy && before->reclaim_policy)
-		check_immutable_str(errors, FIELD(NULL, "reclaimPolicy"), *class->reclaim_policy,
-				    *before->reclaim_policy);
-	if (class->volume_binding_mode && before->volume_binding_mode)
-		check_immutable_str(errors, FIELD(NULL, "volumeBindingMode"), *class->volume_binding_mode,
-				    *before->volume_binding_mode);
+	CHECK_UPDATE_RULES(errors, NULL, &schema_storage_v1_storage_class, object, old, update_rules);
 }
 
 static void cells(struct table_row *row, const void *object)
@@ -84,6 +130,7 @@ const struct strategy strategy_storage_storageclasses = {
 	.group = STR_INIT("storage.k8s.io"),
 	.plural = STR_INIT("storageclasses"),
 	.delete_returns_object = true,
+	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.warnings = warnings,
 	COLUMNS(columns),
