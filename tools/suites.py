@@ -160,9 +160,19 @@ def suite_server(suite, result):
     pytest(suite, result, 'tests/server')
 
 
+def server_sanitized(suite, result, kind):
+    """The tests of server with a program, and drivers, that watch themselves."""
+    folder = sanitizer_build(suite, kind)
+    pytest(suite, result, 'tests/server', {'B': folder, 'WHERRY_PROGRAM': os.path.join(folder, 'wherry'), 'WHERRY_SLOW': '4',
+                                           **SANITIZER_OPTIONS}, workers=2)
+
+
 def suite_server_asan(suite, result):
-    folder = sanitizer_build(suite, 'asan')
-    pytest(suite, result, 'tests/server', {'WHERRY_PROGRAM': os.path.join(folder, 'wherry'), 'WHERRY_SLOW': '4', **SANITIZER_OPTIONS})
+    server_sanitized(suite, result, 'asan')
+
+
+def suite_server_tsan(suite, result):
+    server_sanitized(suite, result, 'tsan')
 
 
 def suite_e2e(suite, result):
@@ -202,7 +212,8 @@ def suite_fuzz(suite, result):
 # name -> the function and its time limit in seconds
 SUITES = {
     'checks': (suite_checks, 120), 'house': (suite_house, 120), 'unit': (suite_unit, 120), 'unit-asan': (suite_unit_asan, 240),
-    'unit-tsan': (suite_unit_tsan, 240), 'server': (suite_server, 240), 'server-asan': (suite_server_asan, 400),
+    'unit-tsan': (suite_unit_tsan, 240), 'server': (suite_server, 240), 'server-asan': (suite_server_asan, 1200),
+    'server-tsan': (suite_server_tsan, 1200),
     'e2e': (suite_e2e, 400), 'golden': (suite_golden, 240), 'fuzz': (suite_fuzz, 3600),
 }
 

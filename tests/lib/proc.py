@@ -10,6 +10,7 @@ import time
 from lib import wait
 
 PR_SET_PDEATHSIG = 1
+SANITIZER = re.compile(r'ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: ')
 LIVE = []          # those started and not closed, for the report of a failing test
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -67,7 +68,7 @@ class Process:
             raise
 
     def close(self):
-        """Stops it however that goes; a test that cares how calls stop()."""
+        """Stops it however that goes; a test that cares how calls stop().  What a sanitizer has said fails the test."""
         if self.pidfd < 0:
             return
         try:
@@ -77,6 +78,8 @@ class Process:
         os.close(self.pidfd)
         self.pidfd = -1
         LIVE.remove(self)
+        complaint = SANITIZER.search(self.text())
+        assert not complaint, '%s: %s' % (self.name, self.text()[complaint.start():][:20000])
 
     def text(self):
         """Its log so far."""

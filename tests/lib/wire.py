@@ -44,13 +44,14 @@ class Wire:
         self.tls.write(data)
 
     def send(self, data=b''):
-        """Everything added, and @data, in one write; the server may have closed, what it said before is what counts."""
+        """Everything added, and @data, in one write; False when the server has closed, for what it said before is what counts."""
         if data:
             self.add(data)
         try:
             self.socket.sendall(self.outgoing.read())
         except (BrokenPipeError, ConnectionResetError):
-            pass
+            return False
+        return True
 
     def end(self):
         """Says that no more comes."""
