@@ -22,6 +22,7 @@ struct log_entry {
 	struct store_record *record;
 };
 
+struct head;
 struct store_backend;
 
 struct store_backend_ops {
@@ -31,6 +32,13 @@ struct store_backend_ops {
 	 */
 	int (*append)(struct store_backend *backend, struct log_entry *entries, size_t len, bool sync,
 		      struct error *err);
+	/*
+	 * What is to be done beside writing; after each batch, when the head has been published.  May be NULL.  True:
+	 * there is more, soon.  What ends on another thread calls @wake, and tend is called then.
+	 */
+	bool (*tend)(struct store_backend *backend, struct head *head);
+	/* Ends what runs on other threads, as they may look at the head.  May be NULL. */
+	void (*stop)(struct store_backend *backend);
 	/* Adds its figures. */
 	void (*stats)(struct store_backend *backend, struct store_stats *stats);
 	/* Brings everything to the disk and frees it. */
@@ -40,6 +48,8 @@ struct store_backend_ops {
 struct store_backend {
 	const struct store_backend_ops *ops;
 	const struct store_objects *objects;
+	void (*wake)(void *data); /* any thread */
+	void *wake_data;
 	atomic_bool failed; /* for good */
 };
 

@@ -16,6 +16,8 @@ void committer_init(struct committer *committer, struct store_backend *backend, 
 
 void committer_release(struct committer *committer)
 {
+	if (committer->backend && committer->backend->ops->stop)
+		committer->backend->ops->stop(committer->backend);
 	hub_release(&committer->hub);
 	head_release(&committer->head);
 	map_release(&committer->pending);
@@ -287,7 +289,16 @@ static void delete_expired(struct committer *committer, int64_t now)
 	commit_all(committer, first, now);
 }
 
-void committer_run(struct committer *committer, struct store_write *first, uint64_t compact)
+bool committer_tend(struct committer *committer)
+{
+	struct store_backend *backend = committer->backend;
+	bool more = backend->ops->tend && backend->ops->tend(backend, &committer->head);
+
+	view_chain_collect(&committer->head.views);
+	return more;
+}
+
+bool committer_run(struct committer *committer, struct store_write *first, uint64_t compact)
 {
 	int64_t now = committer_now(committer);
 
@@ -295,5 +306,5 @@ void committer_run(struct committer *committer, struct store_write *first, uint6
 	if (compact)
 		publish(committer, now, compact);
 	delete_expired(committer, now);
-	view_chain_collect(&committer->head.views);
+	return committer_tend(committer);
 }

@@ -106,6 +106,13 @@ static int folder_unlink(struct disk *disk, const char *name, struct error *err)
 	return 0;
 }
 
+static int folder_rename(struct disk *disk, const char *from, const char *to, struct error *err)
+{
+	if (renameat(folder_fd(disk), from, folder_fd(disk), to) < 0)
+		return error_set_errno(err, errno, "rename %s", from);
+	return 0;
+}
+
 static int folder_sync(struct disk *disk, struct error *err)
 {
 	if (fsync(folder_fd(disk)) < 0)
@@ -189,6 +196,7 @@ static const struct disk_ops folder_ops = {
 	.create = folder_create,
 	.open = folder_open,
 	.unlink = folder_unlink,
+	.rename = folder_rename,
 	.sync_folder = folder_sync,
 	.free = folder_free,
 	.size = file_size,

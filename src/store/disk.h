@@ -9,6 +9,7 @@
  *    since the last sync are unharmed, whatever was written beside them.
  *  - sync (of a file): what was written to it and its size survive the machine.  When it fails, nothing is known of
  *    anything written since the last one that succeeded, and a later success says nothing about it either.
+ *  - rename: the name @to is at any time the one file or the other, also after the machine stops.
  *  - sync_folder: files made, renamed and removed so far stay so.  A file's own sync does not make its name last.
  *
  * Files and maps outlive the disk's owner: the disk is counted, and every open file holds a reference.
@@ -33,6 +34,8 @@ struct disk_ops {
 	int (*create)(struct disk *disk, const char *name, uint64_t size, struct disk_file **ret, struct error *err);
 	int (*open)(struct disk *disk, const char *name, struct disk_file **ret, struct error *err);
 	int (*unlink)(struct disk *disk, const char *name, struct error *err);
+	/* Gives the file @from the name @to, in the place of any file that has it. */
+	int (*rename)(struct disk *disk, const char *from, const char *to, struct error *err);
 	int (*sync_folder)(struct disk *disk, struct error *err);
 	void (*free)(struct disk *disk);
 

@@ -14,10 +14,8 @@ int store_open_on_disk(struct disk *disk, const struct store_options *options, s
 	struct head *head = store_head(store);
 	int r = log_recover(log, head, now, head->window_ns, head->window_bytes, err);
 
-	if (r == 0) {
-		log_seal_full(log);
+	if (r == 0)
 		r = store_start(store, err);
-	}
 	if (r < 0) {
 		store_free(store);
 		return r;

@@ -125,6 +125,14 @@ const struct store_record *head_get(const struct head *head, struct str key)
 	return trie_get(&head->transaction.trie, key);
 }
 
+/* See head.h for why `older` may be followed. */
+const struct store_record *head_version_at(const struct store_record *record, uint64_t revision)
+{
+	while (record && record->revision > revision)
+		record = record->older;
+	return record && !record->deleted ? record : NULL;
+}
+
 static uint64_t record_bytes(const struct store_record *record)
 {
 	return sizeof(*record) + record->key_len + record->topic_len + record->header_len + record->value_len;
@@ -171,6 +179,17 @@ void head_trim(struct head *head, int64_t now, uint64_t compact)
 	}
 	if (head->trimmed == head->history.len && !head->incoming.len)
 		head->oldest = MAX(head->oldest, MIN(compact, head->revision));
+}
+
+void head_move_record(struct head *head, struct store_record *record)
+{
+	struct store_record *old = UNCONST(struct store_record *, trie_put(&head->transaction, record));
+
+	assert(old && old->revision == record->revision && old->revision <= head->oldest);
+	record->expiry = TAKE_PTR(old->expiry);
+	if (record->expiry)
+		record->expiry->record = record;
+	view_chain_retire_record(&head->views, old);
 }
 
 void head_publish(struct head *head)

@@ -88,12 +88,19 @@ void head_load(struct head *head, struct store_record *record, int64_t expires_a
 void head_load_done(struct head *head, uint64_t oldest);
 void head_add_gap(struct head *head, uint64_t before, uint64_t after);
 
+/* The version at or before @revision in the chain that begins with @record, if that is no deletion; or NULL. */
+const struct store_record *head_version_at(const struct store_record *record, uint64_t revision);
 /* The newest version as of the last record applied, also a deletion; or NULL. */
 const struct store_record *head_get(const struct head *head, struct str key);
 /* Takes the reference to a record whose revision is above all others. */
 void head_apply(struct head *head, struct store_record *record, int64_t time, int64_t expires_at);
 /* Lets go of what is older than the window at @now, or than @compact. */
 void head_trim(struct head *head, int64_t now, uint64_t compact);
+/*
+ * Puts @record, whose reference it takes, in the place of the newest version of its key, which is the same version and
+ * outside the window: its bytes have moved.
+ */
+void head_move_record(struct head *head, struct store_record *record);
 /* Makes everything visible to readers; the revision may be above that of the newest record (a jump). */
 void head_publish(struct head *head);
 /* Brings the history up to what was published; under the hub's lock.  The new entries are the last @ret_new. */

@@ -9,7 +9,6 @@
 
 #define DEFAULT_SEGMENT_SIZE ((uint32_t)64 * MIB)
 #define BUFFER_KEPT	     ((size_t)256 * KIB) /* of the batch buffer, between batches */
-#define INDEX_LIMIT	     ((size_t)512 * MIB)
 
 static struct log *log_of(struct store_backend *backend)
 {
@@ -55,78 +54,62 @@ void log_add_segment(struct log *log, struct segment *segment)
 {
 	log->segments = xrealloc_array(log->segments, log->segments_len + 1, sizeof(*log->segments));
 	log->segments[log->segments_len++] = segment;
-	atomic_fetch_add_explicit(&log->segments_now, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&log->segments_size, segment->map_size, memory_order_relaxed);
+	log_count(log);
+}
+
+void log_count(struct log *log)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < log->segments_len; i++)
+		size += log->disk->ops->size(log->segments[i]->file);
+	atomic_store_explicit(&log->segments_now, log->segments_len, memory_order_relaxed);
+	atomic_store_explicit(&log->segments_size, size, memory_order_relaxed);
+}
+
+void segment_name(uint64_t number, char *out)
+{
+	snprintf(out, SEGMENT_NAME_SIZE, "%016" PRIx64 ".segment", number);
+}
+
+void segment_draft_name(uint64_t number, char *out)
+{
+	snprintf(out, SEGMENT_NAME_SIZE, "%016" PRIx64 ".draft", number);
+}
+
+static unsigned age_class(uint64_t age)
+{
+	return age == UINT64_MAX ? SEGMENT_AGES - 1 : 64 - (unsigned)__builtin_clzll(age + 1);
+}
+
+void segment_note_deletion(struct segment *segment, uint64_t create_revision, uint64_t size)
+{
+	uint64_t begun = segment->header.revision;
+
+	/* Class 0: made within the segment. */
+	segment->deletions[create_revision > begun ? 0 : age_class(begun - create_revision)] += size;
+}
+
+uint64_t segment_deletions_from(const struct segment *segment, uint64_t revision)
+{
+	uint64_t size = 0;
+
+	for (unsigned i = age_class(segment->header.revision - revision); i < SEGMENT_AGES; i++)
+		size += segment->deletions[i];
+	return size;
+}
+
+void segment_known_end(const struct segment *segment, uint32_t *ret_end, uint32_t *ret_chain)
+{
+	const struct segment_header *header = &segment->header;
+
+	*ret_end = header->compacted ? header->replaced_end : segment->end;
+	*ret_chain = header->compacted ? header->replaced_chain : segment->chain;
 }
 
 static struct segment *active(const struct log *log)
 {
 	return log->segments_len ? log->segments[log->segments_len - 1] : NULL;
-}
-
-/* --- Sealing --- */
-
-static int seal(struct segment *segment, struct error *err)
-{
-	struct disk_file *file = segment->file;
-	const struct disk_ops *ops = file->disk->ops;
-	struct buf cleanup_buf index;
-	int r;
-
-	buf_init(&index, INDEX_LIMIT);
-	r = segment_encode_index(segment->map, segment->end, &segment->header, &index, err);
-	if (r == 0)
-		r = ops->write(file, index.data, index.len, segment->end, err);
-	if (r == 0)
-		r = ops->sync(file, err);
-	if (r == 0)
-		r = ops->truncate(file, segment->end + index.len, err);
-	if (r == 0)
-		atomic_store(&segment->sealed, true);
-	return r;
-}
-
-struct sealing {
-	struct segment **segments;
-	size_t len;
-};
-
-/* A segment that cannot be sealed now stays as it is: the next start reads it record by record and tries again. */
-static void run_sealing(void *data)
-{
-	struct sealing *sealing = data;
-
-	for (size_t i = 0; i < sealing->len; i++) {
-		struct segment *segment = sealing->segments[i];
-		struct error err = {0};
-
-		if (seal(segment, &err) < 0)
-			log_debug("segment not sealed", "number=%" PRIu64 " error=%s", segment->header.number,
-				  err.message);
-		store_extent_unref(&segment->extent);
-	}
-	free(sealing->segments);
-	free(sealing);
-}
-
-void log_seal_full(struct log *log)
-{
-	struct sealing *sealing = XNEW(struct sealing);
-	struct error err = {0};
-
-	/* One at a time: writers that fill segments faster than they are sealed wait here. */
-	log->sealer = thread_join(log->sealer);
-	for (size_t i = 0; i + 1 < log->segments_len; i++) {
-		struct segment *segment = log->segments[i];
-
-		if (atomic_load(&segment->sealed))
-			continue;
-		sealing->segments = xrealloc_array(sealing->segments, sealing->len + 1, sizeof(*sealing->segments));
-		sealing->segments[sealing->len++] = segment;
-		atomic_fetch_add_explicit(&segment->extent.refs, 1, memory_order_relaxed);
-	}
-	if (!sealing->len || log->manual || thread_start("seal", run_sealing, sealing, &log->sealer, &err) < 0)
-		run_sealing(sealing);
 }
 
 /* --- Failing --- */
@@ -157,12 +140,12 @@ static int sync_active(struct log *log, struct error *err)
 	return 0;
 }
 
-/* --- Beginning a segment --- */
-
-static void segment_name(uint64_t number, char *out, size_t size)
+int log_sync(struct log *log, struct error *err)
 {
-	snprintf(out, size, "%016" PRIx64 ".segment", number);
+	return active(log) && log->synced != active(log)->end ? sync_active(log, err) : 0;
 }
+
+/* --- Beginning a segment --- */
 
 static void describe_segment(struct log *log, struct segment_header *ret)
 {
@@ -173,8 +156,7 @@ static void describe_segment(struct log *log, struct segment_header *ret)
 	if (last) {
 		ret->number = last->header.number + 1;
 		ret->previous_number = last->header.number;
-		ret->previous_end = last->end;
-		ret->previous_chain = last->chain;
+		segment_known_end(last, &ret->previous_end, &ret->previous_chain);
 	}
 }
 
@@ -215,16 +197,15 @@ static int begin_segment(struct log *log, size_t need, struct error *err)
 	uint64_t size = MAX((uint64_t)log->segment_size, SEGMENT_HEADER_SIZE + need + SEGMENT_CLOSE_SIZE);
 	struct error ignored = {0};
 	struct segment *segment;
-	char name[32];
+	char name[SEGMENT_NAME_SIZE];
 	int r;
 
 	/* Nothing of a segment may be lost once there is another: what is in the later one comes after all of it. */
-	if (active(log) && log->synced != active(log)->end) {
-		r = sync_active(log, err);
-		if (r < 0)
-			return r;
-	}
-	segment_name(active(log) ? active(log)->header.number + 1 : 1, name, sizeof(name));
+	r = log_sync(log, err);
+	if (r < 0)
+		return r;
+	log->look = true;
+	segment_name(active(log) ? active(log)->header.number + 1 : 1, name);
 	r = make_segment(log, size, name, &segment, err);
 	if (r < 0) {
 		/* It may be there half made; the next try, or the next start, needs the name. */
@@ -234,7 +215,8 @@ static int begin_segment(struct log *log, size_t need, struct error *err)
 	}
 	log_add_segment(log, segment);
 	log->synced = segment->end;
-	log_seal_full(log);
+	/* There is room on the disk. */
+	log->compact_most = log->segment_size;
 	return 0;
 }
 
@@ -289,12 +271,15 @@ static void make_records(struct log *log, struct log_entry *entries, size_t len,
 	struct segment *segment = active(log);
 
 	for (size_t i = 0; i < len; i++) {
+		uint32_t size = (uint32_t)segment_record_size(&entries[i].parts);
 		const char *key, *rest;
 
 		segment_locate(segment->map + offset, entries[i].parts.key.len, &key, &rest);
 		entries[i].record =
 			store_record_new_in(&segment->extent, key, rest, &entries[i].parts, log->backend.objects);
-		offset += (uint32_t)segment_record_size(&entries[i].parts);
+		if (entries[i].parts.deleted)
+			segment_note_deletion(segment, entries[i].parts.create_revision, size);
+		offset += size;
 	}
 }
 
@@ -369,7 +354,7 @@ static void write_close(struct log *log)
 	if (!active(log) || atomic_load(&log->backend.failed))
 		return;
 	/* CLOSE says that all before it is on the disk, so that comes first. */
-	if (log->synced != active(log)->end && sync_active(log, &err) < 0)
+	if (log_sync(log, &err) < 0)
 		return;
 	chain = active(log)->chain;
 	segment_encode(&active(log)->header, SEGMENT_CLOSE, &entry, log->synced, &chain, bytes, sizeof(bytes));
@@ -382,7 +367,6 @@ static void log_free(struct store_backend *backend)
 {
 	struct log *log = log_of(backend);
 
-	thread_join(log->sealer);
 	if (log->close_needed)
 		write_close(log);
 	for (size_t i = 0; i < log->segments_len; i++)
@@ -401,9 +385,14 @@ static void log_stats(struct store_backend *backend, struct store_stats *stats)
 	stats->bytes = log->bytes;
 	stats->segments = log->segments_now;
 	stats->segment_size = log->segments_size;
+	stats->compactions = log->compactions;
+	stats->compacted = log->compacted;
+	stats->freed = log->freed;
+	stats->compaction_failed = log->compaction_failed;
 }
 
-static const struct store_backend_ops log_ops = {log_append, log_stats, log_free};
+static const struct store_backend_ops log_ops = {
+	.append = log_append, .tend = log_tend, .stop = log_stop, .stats = log_stats, .free = log_free};
 
 struct log *log_new(struct disk *disk, const struct store_options *options)
 {
@@ -412,6 +401,8 @@ struct log *log_new(struct disk *disk, const struct store_options *options)
 	log->backend.ops = &log_ops;
 	log->disk = disk;
 	log->segment_size = options->segment_size ? options->segment_size : DEFAULT_SEGMENT_SIZE;
+	log->compact_most = log->segment_size;
 	log->manual = options->manual;
+	log->look = true;
 	return log;
 }

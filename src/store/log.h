@@ -1,12 +1,12 @@
 /*
  * The log: segments in a folder, the newest of which is appended to.  The back end `embedded`.
  *
- * log.c appends, begins new segments and seals full ones; recover.c opens a folder and fills the head from it.  What
+ * log.c appends and begins new segments; recover.c opens a folder and fills the head from it.  What
  * happens if the machine stops at any point is argued in README.md.
  *
- * A full segment is sealed (its index written behind it, the rest of its space given back) by a thread of its own, off
- * every writer's path; until then, and after a crash in between, it is read record by record.  With `manual` the
- * sealing happens in the committer's place, so that tests repeat.
+ * upkeep.c seals full segments (the index written behind the records, the rest of the space given back) and has
+ * compact.c merge those that hold little, on a thread of its own, off every writer's path.  With `manual` both happen
+ * in the committer's place, so that tests repeat.
  *
  * Segments are extents (record.h): one is unmapped and closed when the log and all records have let go of it.
  */
@@ -25,16 +25,23 @@
 #define LOG_REVISION_JUMP ((uint64_t)1 << 20)
 #define LOG_UNSYNCED_MAX  ((uint64_t)1 << 19)
 
+/* Classes of age, each twice as wide as the one before. */
+#define SEGMENT_AGES 65
+
 struct segment {
 	struct store_extent extent;
 	struct disk_file *file;
 	const char *map;
 	size_t map_size;
 	struct segment_header header;
-	uint32_t end;	/* of its records */
-	uint32_t chain; /* of the last */
+	uint32_t end;			  /* of its records */
+	uint32_t chain;			  /* of the last */
+	uint64_t deletions[SEGMENT_AGES]; /* bytes of them, by age: see segment_note_deletion() */
+	/* Of one made by compaction: what the window still shows and records in memory have elsewhere, until it ends.
+	 */
+	uint64_t lagging, lagging_until;
 	atomic_bool sealed;
-	struct segment_index index; /* of one opened sealed */
+	struct segment_index index; /* of one opened sealed, or made by compaction */
 };
 
 struct log {
@@ -51,8 +58,15 @@ struct log {
 	bool close_needed; /* the next start must see a CLOSE to know that this one ended well */
 	char *buffer;	   /* a batch, encoded */
 	size_t buffer_cap;
-	struct thread *sealer;
-	atomic_uint_least64_t syncs, bytes, segments_now, segments_size;
+	struct upkeep *upkeep;	       /* under way */
+	size_t settled;		       /* so many segments, from the oldest on, are outside the window */
+	bool look;		       /* there may be something to seal or to compact */
+	uint64_t looked_at;	       /* the revision then */
+	uint64_t compact_most;	       /* how many bytes a compaction may copy */
+	struct segment *moving;	       /* made by compaction; the head's records are being moved to it */
+	size_t moved;		       /* entries of its index */
+	atomic_bool compaction_failed; /* no more of it in this life */
+	atomic_uint_least64_t syncs, bytes, segments_now, segments_size, compactions, compacted, freed;
 };
 
 struct head;
@@ -61,11 +75,30 @@ struct log *log_new(struct disk *disk, const struct store_options *options);
 /* Reads what is there into @head; leaves the log ready to be appended to.  @now is the wall clock. */
 int log_recover(struct log *log, struct head *head, int64_t now, int64_t window_ns, uint64_t window_bytes,
 		struct error *err) MUST_CHECK;
-/* Seals full segments that are not, on another thread or with `manual` right here. */
-void log_seal_full(struct log *log);
+/* See backend.h. */
+bool log_tend(struct store_backend *backend, struct head *head);
+void log_stop(struct store_backend *backend);
+/* Brings what has been appended to the disk. */
+int log_sync(struct log *log, struct error *err) MUST_CHECK;
 /* Adds an opened segment at the end; the log takes the reference. */
 void log_add_segment(struct log *log, struct segment *segment);
+/* Brings the figures of segments and their size up to date. */
+void log_count(struct log *log);
 /* Maps @file, which it takes over, also when it fails; one reference. */
 int segment_new(struct disk_file *file, struct segment **ret, struct error *err) MUST_CHECK;
+
+#define SEGMENT_NAME_SIZE 32
+/* The name of a file; and while compaction writes it. */
+void segment_name(uint64_t number, char *out);
+void segment_draft_name(uint64_t number, char *out);
+/*
+ * Counts a deletion of @size bytes of a key that was made at @create_revision.  How long before the segment that was
+ * is its age: compaction drops it when it begins with a segment as old.
+ */
+void segment_note_deletion(struct segment *segment, uint64_t create_revision, uint64_t size);
+/* The bytes of deletions of keys that may have been made at or before @revision; no less than it is. */
+uint64_t segment_deletions_from(const struct segment *segment, uint64_t revision);
+/* Where the segment, or the last of those it stands for, ended: what the next one's header says. */
+void segment_known_end(const struct segment *segment, uint32_t *ret_end, uint32_t *ret_chain);
 
 #endif

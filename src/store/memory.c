@@ -18,7 +18,8 @@ static void memory_free(struct store_backend *backend)
 	free(backend);
 }
 
-static const struct store_backend_ops memory_ops = {memory_append, memory_stats, memory_free};
+static const struct store_backend_ops memory_ops = {
+	.append = memory_append, .stats = memory_stats, .free = memory_free};
 
 struct store_backend *backend_new_memory(void)
 {

@@ -28,18 +28,10 @@ struct scan {
 	bool full, more;
 };
 
-/* See head.h for why `older` may be followed. */
-static const struct store_record *version_at(const struct store_record *record, uint64_t revision)
-{
-	while (record && record->revision > revision)
-		record = record->older;
-	return record && !record->deleted ? record : NULL;
-}
-
 static bool visit_record(void *data, const struct store_record *newest)
 {
 	struct scan *scan = data;
-	const struct store_record *record = version_at(newest, scan->revision);
+	const struct store_record *record = head_version_at(newest, scan->revision);
 
 	if (!record)
 		return true;

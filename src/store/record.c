@@ -11,6 +11,11 @@ void store_extent_unref(struct store_extent *extent)
 		extent->free(extent);
 }
 
+static uint64_t bytes_of(const struct store_record *record)
+{
+	return (uint64_t)record->key_len + record->topic_len + record->header_len + record->value_len;
+}
+
 static void set_parts(struct store_record *record, const struct store_record_parts *parts,
 		      const struct store_objects *objects)
 {
@@ -61,6 +66,7 @@ struct store_record *store_record_new_in(struct store_extent *extent, const char
 
 	set_parts(record, parts, objects);
 	atomic_fetch_add_explicit(&extent->refs, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&extent->held, bytes_of(record), memory_order_relaxed);
 	record->extent = extent;
 	record->key = key;
 	record->rest = rest;
@@ -86,6 +92,8 @@ const struct store_record *store_record_unref(const struct store_record *record)
 	if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
 		return NULL;
 	store_record_drop_object(r);
+	if (r->extent)
+		atomic_fetch_sub_explicit(&r->extent->held, bytes_of(r), memory_order_relaxed);
 	store_extent_unref(r->extent);
 	free(r);
 	return NULL;

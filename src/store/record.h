@@ -15,6 +15,7 @@
 /* Something mapped that records point into. */
 struct store_extent {
 	atomic_uint refs;
+	_Atomic(uint64_t) held; /* bytes of the records in memory that lie in it */
 	void (*free)(struct store_extent *extent);
 };
 

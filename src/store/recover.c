@@ -13,28 +13,39 @@
 #include "store/head.h"
 #include "store/open.h"
 
-struct names {
-	uint64_t *numbers;
+struct numbers {
+	uint64_t *items;
 	size_t len;
+};
+
+struct names {
+	struct numbers segments, drafts;
 	bool foreign; /* something else is there */
 };
+
+static void add_number(struct numbers *numbers, uint64_t number)
+{
+	numbers->items = xrealloc_array(numbers->items, numbers->len + 1, sizeof(*numbers->items));
+	numbers->items[numbers->len++] = number;
+}
 
 static void add_name(void *data, const char *name)
 {
 	struct names *names = data;
-	char again[32];
+	char segment[SEGMENT_NAME_SIZE], draft[SEGMENT_NAME_SIZE];
 	uint64_t number;
 
 	if (name[0] == '.')
 		return;
 	number = strtoull(name, NULL, 16);
-	snprintf(again, sizeof(again), "%016" PRIx64 ".segment", number);
-	if (!number || strcmp(name, again) != 0) {
+	segment_name(number, segment);
+	segment_draft_name(number, draft);
+	if (number && strcmp(name, segment) == 0)
+		add_number(&names->segments, number);
+	else if (number && strcmp(name, draft) == 0)
+		add_number(&names->drafts, number);
+	else
 		names->foreign = true;
-		return;
-	}
-	names->numbers = xrealloc_array(names->numbers, names->len + 1, sizeof(*names->numbers));
-	names->numbers[names->len++] = number;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -58,6 +69,16 @@ static size_t found_len(const struct found *found)
 	return found->segment->sealed ? found->segment->index.len : found->len;
 }
 
+/* What there is to say about a segment that is not as it was written, and to do. */
+static int damaged(uint64_t number, uint64_t at, struct error *err)
+{
+	return error_set(err, ERR_INTERNAL,
+			 "%016" PRIx64 ".segment is damaged at byte %" PRIu64
+			 ": bring the folder back from a copy, or move this segment and those after it away, "
+			 "to go on with what was written before",
+			 number, at);
+}
+
 static int found_get(const struct found *found, size_t i, struct segment_entry *ret, struct error *err)
 {
 	const struct segment *segment = found->segment;
@@ -65,13 +86,12 @@ static int found_get(const struct found *found, size_t i, struct segment_entry *
 	if (!segment->sealed)
 		segment_reread(segment->map, found->offsets[i], ret);
 	else if (!segment_index_get(&segment->index, i, ret))
-		return error_set(err, ERR_INTERNAL, "segment %016" PRIx64 " is damaged: entry %zu",
-				 segment->header.number, i);
+		return damaged(segment->header.number, segment->index.data_end, err);
 	return 0;
 }
 
-/* Reads a segment that is not sealed; sets its end and chain. */
-static void scan_segment(struct found *found, uint32_t *ret_synced)
+/* Reads a segment that is not sealed; sets its end and chain.  The @last one may end in what a crash has left. */
+static int scan_segment(struct found *found, bool last, uint32_t *ret_synced, struct error *err)
 {
 	struct segment *segment = found->segment;
 	struct segment_reader reader;
@@ -91,6 +111,7 @@ static void scan_segment(struct found *found, uint32_t *ret_synced)
 	}
 	segment->end = reader.offset;
 	segment->chain = reader.chain;
+	return last && segment_is_damaged(&reader) ? damaged(segment->header.number, segment->end, err) : 0;
 }
 
 /* --- Opening the files --- */
@@ -102,6 +123,9 @@ struct recovery {
 	size_t found_len;
 	uint32_t last_synced; /* what the last record knew to be on the disk */
 	bool clean;	      /* the log ends in CLOSE, or is empty */
+	struct names names;
+	struct numbers obsolete;
+	uint64_t floor; /* what compaction has left can be read from here on */
 	uint64_t oldest;
 	size_t window_segment, window_entry; /* the first entry within the window */
 };
@@ -122,10 +146,10 @@ static int open_segment(struct log *log, uint64_t number, bool last, struct segm
 	const struct disk_ops *ops = log->disk->ops;
 	struct segment *segment;
 	struct disk_file *file;
-	char name[32];
+	char name[SEGMENT_NAME_SIZE];
 	int r;
 
-	snprintf(name, sizeof(name), "%016" PRIx64 ".segment", number);
+	segment_name(number, name);
 	r = ops->open(log->disk, name, &file, err);
 	if (r < 0)
 		return r;
@@ -138,74 +162,125 @@ static int open_segment(struct log *log, uint64_t number, bool last, struct segm
 		return 0;
 	}
 	last = last && looks_unused(segment);
+	r = last ? 0 : damaged(number, 0, err);
 	store_extent_unref(&segment->extent);
-	if (!last)
-		return error_set(err, ERR_INTERNAL, "%s has no valid header", name);
-	r = ops->unlink(log->disk, name, err);
+	if (r == 0)
+		r = ops->unlink(log->disk, name, err);
 	if (r < 0)
 		return r;
 	*ret = NULL;
 	return 0;
 }
 
+/*
+ * Opens the segments that count, the last one first: each says which comes before it.  Those it passes over are ones
+ * that a compacted segment stands for, left behind by a stop before they were removed; they are not even opened.
+ */
+static int open_segments(struct recovery *recovery, const struct numbers *numbers, struct error *err)
+{
+	struct segment *segment = NULL;
+	uint64_t wanted = 0;
+
+	recovery->found = xcalloc(numbers->len, sizeof(*recovery->found));
+	for (size_t i = numbers->len; i-- > 0;) {
+		uint64_t number = numbers->items[i];
+		int r;
+
+		if (segment && number > wanted) {
+			add_number(&recovery->obsolete, number);
+			continue;
+		}
+		if (segment && number != wanted)
+			break;
+		r = open_segment(recovery->log, number, i + 1 == numbers->len, &segment, err);
+		if (r < 0)
+			return r;
+		if (segment) {
+			recovery->found[recovery->found_len++].segment = segment;
+			wanted = segment->header.previous_number;
+		}
+	}
+	if (wanted)
+		return error_set(err, ERR_INTERNAL,
+				 "%016" PRIx64
+				 ".segment is missing: bring it or the folder back from a copy, or move the "
+				 "segments after it away, to go on with what was written before",
+				 wanted);
+	return 0;
+}
+
+/* They have been opened from the last to the first; the log wants them, and has them from now on, the other way. */
+static void take_segments(struct recovery *recovery)
+{
+	for (size_t i = 0, j = recovery->found_len; i + 1 < j--; i++) {
+		struct found found = recovery->found[i];
+
+		recovery->found[i] = recovery->found[j];
+		recovery->found[j] = found;
+	}
+	for (size_t i = 0; i < recovery->found_len; i++)
+		log_add_segment(recovery->log, recovery->found[i].segment);
+}
+
 /* Does a segment reach as far as the one after it says? */
 static int check_end(const struct segment *segment, const struct segment_header *next, struct error *err)
 {
-	if (next->previous_number == segment->header.number && next->previous_end == segment->end &&
-	    next->previous_chain == segment->chain)
-		return 0;
-	return error_set(err, ERR_INTERNAL,
-			 "segment %016" PRIx64 " is damaged at byte %" PRIu32 " or not followed by %016" PRIx64,
-			 segment->header.number, segment->end, next->number);
+	uint32_t end, chain;
+
+	segment_known_end(segment, &end, &chain);
+	return next->previous_end == end && next->previous_chain == chain
+		       ? 0
+		       : damaged(segment->header.number, segment->end, err);
 }
 
-static int take_segment(struct recovery *recovery, uint64_t number, bool last, struct error *err)
+static int read_segment(struct recovery *recovery, struct found *found, bool last, struct error *err)
 {
-	struct log *log = recovery->log;
-	struct found *found = &recovery->found[recovery->found_len];
-	struct segment *segment = NULL;
-	int r = open_segment(log, number, last, &segment, err);
+	struct segment *segment = found->segment;
 
-	if (r < 0 || !segment)
-		return r;
-	if (log->segments_len)
-		r = check_end(log->segments[log->segments_len - 1], &segment->header, err);
-	else if (segment->header.previous_number)
-		r = error_set(err, ERR_INTERNAL, "segment %016" PRIx64 " is missing", segment->header.previous_number);
-	if (r < 0) {
-		store_extent_unref(&segment->extent);
-		return r;
-	}
-	log_add_segment(log, segment);
-	found->segment = segment;
-	recovery->found_len++;
 	if (segment_open_index(segment->map, segment->map_size, &segment->header, &segment->index)) {
 		segment->sealed = true;
 		segment->end = segment->index.data_end;
 		segment->chain = segment->index.chain;
 		recovery->last_synced = segment->end;
-	} else {
-		scan_segment(found, &recovery->last_synced);
+		recovery->floor = MAX(recovery->floor, segment->index.floor);
+		return 0;
+	}
+	/* A compacted one was whole before it had its name. */
+	if (segment->header.compacted)
+		return damaged(segment->header.number, segment->map_size, err);
+	return scan_segment(found, last, &recovery->last_synced, err);
+}
+
+static int read_segments(struct recovery *recovery, struct error *err)
+{
+	for (size_t i = 0; i < recovery->found_len; i++) {
+		struct found *found = &recovery->found[i];
+		int r = read_segment(recovery, found, i + 1 == recovery->found_len, err);
+
+		if (r == 0 && i)
+			r = check_end(recovery->found[i - 1].segment, &found->segment->header, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
 
-static int open_segments(struct recovery *recovery, struct error *err)
+static int open_files(struct recovery *recovery, struct error *err)
 {
 	struct log *log = recovery->log;
-	struct names names = {0};
-	int r = log->disk->ops->list(log->disk, add_name, &names, err);
+	struct names *names = &recovery->names;
+	int r = log->disk->ops->list(log->disk, add_name, names, err);
 
-	if (r == 0 && names.foreign && !names.len)
-		r = error_set(err, ERR_INTERNAL, "the folder holds something else than a store");
-	if (r == 0 && names.len) {
-		qsort(names.numbers, names.len, sizeof(*names.numbers), compare_numbers);
-		recovery->found = xcalloc(names.len, sizeof(*recovery->found));
+	if (r < 0)
+		return r;
+	if (names->foreign && !names->segments.len)
+		return error_set(err, ERR_INTERNAL, "the folder holds something else than a store");
+	if (names->segments.len) {
+		qsort(names->segments.items, names->segments.len, sizeof(*names->segments.items), compare_numbers);
+		r = open_segments(recovery, &names->segments, err);
 	}
-	for (size_t i = 0; r == 0 && i < names.len; i++)
-		r = take_segment(recovery, names.numbers[i], i + 1 == names.len, err);
-	free(names.numbers);
-	return r;
+	take_segments(recovery);
+	return r < 0 ? r : read_segments(recovery, err);
 }
 
 /* --- What is within the window --- */
@@ -224,6 +299,7 @@ static int find_window(struct recovery *recovery, int64_t since, uint64_t bytes,
 
 	recovery->window_segment = recovery->found_len;
 	recovery->oldest = recovery->found_len ? recovery->found[0].segment->header.revision : 1;
+	recovery->oldest = MAX(recovery->oldest, recovery->floor);
 	for (size_t s = recovery->found_len; s-- > 0;) {
 		for (size_t i = found_len(&recovery->found[s]); i-- > 0;) {
 			struct segment_entry entry;
@@ -234,8 +310,9 @@ static int find_window(struct recovery *recovery, int64_t since, uint64_t bytes,
 			sum += entry_bytes(&entry);
 			versions += entry.type != SEGMENT_CLOSE;
 			if (entry.type != SEGMENT_CLOSE &&
-			    (entry.time <= since || sum > bytes || versions > LIMIT_STORE_VERSIONS)) {
-				recovery->oldest = entry.parts.revision;
+			    (entry.parts.revision <= recovery->floor || entry.time <= since || sum > bytes ||
+			     versions > LIMIT_STORE_VERSIONS)) {
+				recovery->oldest = MAX(entry.parts.revision, recovery->floor);
 				return 0;
 			}
 			recovery->window_segment = s;
@@ -246,6 +323,13 @@ static int find_window(struct recovery *recovery, int64_t since, uint64_t bytes,
 }
 
 /* --- The head --- */
+
+/* Deletions are counted, as compaction has to carry them on. */
+static void note_deletion(const struct found *found, const struct segment_entry *entry)
+{
+	if (entry->type == SEGMENT_DELETE)
+		segment_note_deletion(found->segment, entry->parts.create_revision, entry->end - entry->offset);
+}
 
 static struct store_record *record_of(const struct recovery *recovery, const struct found *found,
 				      const struct segment_entry *entry)
@@ -269,6 +353,7 @@ static int load_base(struct recovery *recovery, struct error *err)
 
 			if (r < 0)
 				return r;
+			note_deletion(found, &entry);
 			if (entry.type != SEGMENT_CLOSE && head_wants(recovery->head, entry.parts.key))
 				head_load(recovery->head, record_of(recovery, found, &entry), entry.expires_at);
 		}
@@ -305,6 +390,7 @@ static int load_window(struct recovery *recovery, struct error *err)
 
 			if (r < 0)
 				return r;
+			note_deletion(found, &entry);
 			apply_entry(recovery, found, &entry);
 		}
 	}
@@ -361,17 +447,50 @@ static int make_durable(struct recovery *recovery, struct error *err)
 	return ops->sync_folder(log->disk, err);
 }
 
+/* What compaction had replaced, or not finished.  Only when the name of what replaces it lasts. */
+static int remove_obsolete(struct recovery *recovery, struct error *err)
+{
+	struct disk *disk = recovery->log->disk;
+	const struct numbers *drafts = &recovery->names.drafts;
+	char name[SEGMENT_NAME_SIZE];
+	int r = recovery->obsolete.len ? disk->ops->sync_folder(disk, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < recovery->obsolete.len; i++) {
+		segment_name(recovery->obsolete.items[i], name);
+		r = disk->ops->unlink(disk, name, err);
+	}
+	for (size_t i = 0; r == 0 && i < drafts->len; i++) {
+		segment_draft_name(drafts->items[i], name);
+		r = disk->ops->unlink(disk, name, err);
+	}
+	return r;
+}
+
+/* The log knows of every revision up to where its last segment was begun, whatever compaction has left of them. */
+static void reach_header(struct recovery *recovery)
+{
+	const struct log *log = recovery->log;
+	struct head *head = recovery->head;
+	uint64_t revision = log->segments_len ? log->segments[log->segments_len - 1]->header.revision : 0;
+
+	if (revision > head->revision) {
+		head_add_gap(head, head->revision, revision);
+		head->revision = revision;
+	}
+}
+
 static int load(struct recovery *recovery, int64_t now, int64_t window_ns, uint64_t window_bytes, struct error *err)
 {
 	struct log *log = recovery->log;
 	struct head *head = recovery->head;
 	int r;
 
-	if ((r = open_segments(recovery, err)) < 0 || (r = find_clean(recovery, err)) < 0 ||
+	if ((r = open_files(recovery, err)) < 0 || (r = find_clean(recovery, err)) < 0 ||
 	    (r = make_durable(recovery, err)) < 0 ||
 	    (r = find_window(recovery, now - window_ns, window_bytes, err)) < 0 || (r = load_base(recovery, err)) < 0 ||
-	    (r = load_window(recovery, err)) < 0)
+	    (r = load_window(recovery, err)) < 0 || (r = remove_obsolete(recovery, err)) < 0)
 		return r;
+	reach_header(recovery);
 	if (!recovery->clean) {
 		head_add_gap(head, head->revision, head->revision + LOG_REVISION_JUMP);
 		head->revision += LOG_REVISION_JUMP;
@@ -392,6 +511,9 @@ int log_recover(struct log *log, struct head *head, int64_t now, int64_t window_
 	for (size_t i = 0; i < recovery.found_len; i++)
 		free(recovery.found[i].offsets);
 	free(recovery.found);
+	free(recovery.names.segments.items);
+	free(recovery.names.drafts.items);
+	free(recovery.obsolete.items);
 	if (r < 0)
 		/* Its caller frees the log, which must not write to what it could not read. */
 		atomic_store(&log->backend.failed, true);

@@ -10,15 +10,16 @@
 
 #define HEADER_MAGIC UINT64_C(0x317465732d736877)
 #define FOOTER_MAGIC UINT64_C(0x31786469a7736877)
+#define DAMAGE_REACH ((size_t)256 * KIB)
 
 struct raw_header {
 	uint64_t magic;
 	uint64_t number, salt, revision;
 	uint64_t previous_number;
 	uint32_t previous_end, previous_chain;
-	uint64_t reserved;
-	uint32_t reserved2;
-	uint32_t crc; /* of all before it */
+	uint32_t replaced_end, replaced_chain;
+	uint32_t compacted; /* 0 or 1 */
+	uint32_t crc;	    /* of all before it */
 };
 STATIC_ASSERT(sizeof(struct raw_header) == SEGMENT_HEADER_SIZE, "the header's layout is fixed");
 
@@ -50,7 +51,8 @@ struct raw_footer {
 	uint32_t data_end, chain;
 	uint32_t index_offset, entries;
 	uint32_t keys_size, index_crc;
-	uint32_t reserved[3];
+	uint64_t floor;
+	uint32_t reserved;
 	uint32_t crc; /* of all before it */
 };
 STATIC_ASSERT(sizeof(struct raw_footer) == 64, "the footer's layout is fixed");
@@ -78,7 +80,10 @@ void segment_encode_header(struct segment_header *header, char *out)
 				 .revision = header->revision,
 				 .previous_number = header->previous_number,
 				 .previous_end = header->previous_end,
-				 .previous_chain = header->previous_chain};
+				 .previous_chain = header->previous_chain,
+				 .replaced_end = header->replaced_end,
+				 .replaced_chain = header->replaced_chain,
+				 .compacted = header->compacted};
 
 	raw.crc = crc32c(0, &raw, offsetof(struct raw_header, crc));
 	fill_seed(header, raw.crc);
@@ -92,14 +97,18 @@ bool segment_decode_header(const char *bytes, size_t size, struct segment_header
 	if (size < sizeof(raw))
 		return false;
 	memcpy(&raw, bytes, sizeof(raw));
-	if (raw.magic != HEADER_MAGIC || raw.crc != crc32c(0, &raw, offsetof(struct raw_header, crc)))
+	if (raw.magic != HEADER_MAGIC || raw.crc != crc32c(0, &raw, offsetof(struct raw_header, crc)) ||
+	    raw.compacted > 1 || raw.previous_number >= raw.number)
 		return false;
 	*ret = (struct segment_header){.number = raw.number,
 				       .salt = raw.salt,
 				       .revision = raw.revision,
 				       .previous_number = raw.previous_number,
 				       .previous_end = raw.previous_end,
-				       .previous_chain = raw.previous_chain};
+				       .previous_chain = raw.previous_chain,
+				       .compacted = raw.compacted,
+				       .replaced_end = raw.replaced_end,
+				       .replaced_chain = raw.replaced_chain};
 	fill_seed(ret, raw.crc);
 	return true;
 }
@@ -223,22 +232,54 @@ static struct raw_entry raw_entry_of(const struct raw_record *raw, uint32_t offs
 				  .type = raw->type};
 }
 
+/* Is there a record at @offset with the right sum?  Its place in the chain is not looked at. */
+static bool read_raw(const struct segment_reader *reader, uint32_t offset, struct raw_record *ret)
+{
+	const char *at = reader->bytes + offset;
+	struct raw_record raw;
+
+	if (reader->size < offset || reader->size - offset < sizeof(raw))
+		return false;
+	memcpy(&raw, at, sizeof(raw));
+	if (raw.size < sizeof(raw) || raw.size % 8 || raw.size > reader->size - offset || raw.synced > offset)
+		return false;
+	if (!lengths_fit(raw.type, raw.key_len, raw.topic_len, raw.header_len, raw.value_len) ||
+	    raw.size != align_up(sizeof(raw) + bytes_of(raw.key_len, raw.topic_len, raw.header_len, raw.value_len)))
+		return false;
+	if (raw.crc != crc32c(reader->header->seed, at + sizeof(raw.crc), raw.size - sizeof(raw.crc)))
+		return false;
+	*ret = raw;
+	return true;
+}
+
+/*
+ * A record knows how far the file was synced when it was written, and lies behind that.  One that a lost life has left
+ * behind cannot know more to be synced than what the next life found and went on from.
+ */
+bool segment_is_damaged(const struct segment_reader *reader)
+{
+	uint64_t word;
+	size_t zeroes = 0;
+
+	/* Records follow each other without a hole, so after so many zeroes there is nothing more. */
+	for (uint32_t at = reader->offset; at + sizeof(word) <= reader->size && zeroes < DAMAGE_REACH; at += 8) {
+		struct raw_record raw;
+
+		memcpy(&word, reader->bytes + at, sizeof(word));
+		zeroes = word ? 0 : zeroes + sizeof(word);
+		if (word && read_raw(reader, at, &raw) && raw.synced > reader->offset)
+			return true;
+	}
+	return false;
+}
+
 bool segment_read(struct segment_reader *reader, struct segment_entry *ret)
 {
 	const char *at = reader->bytes + reader->offset, *key, *rest;
 	struct raw_record raw;
 	struct raw_entry entry;
 
-	if (reader->size < reader->offset || reader->size - reader->offset < sizeof(raw))
-		return false;
-	memcpy(&raw, at, sizeof(raw));
-	if (raw.size < sizeof(raw) || raw.size % 8 || raw.size > reader->size - reader->offset ||
-	    raw.chain != reader->chain || raw.synced > reader->offset)
-		return false;
-	if (!lengths_fit(raw.type, raw.key_len, raw.topic_len, raw.header_len, raw.value_len) ||
-	    raw.size != align_up(sizeof(raw) + bytes_of(raw.key_len, raw.topic_len, raw.header_len, raw.value_len)))
-		return false;
-	if (raw.crc != crc32c(reader->header->seed, at + sizeof(raw.crc), raw.size - sizeof(raw.crc)))
+	if (!read_raw(reader, reader->offset, &raw) || raw.chain != reader->chain)
 		return false;
 	if (raw.type == SEGMENT_CLOSE ? raw.revision < reader->revision : raw.revision <= reader->revision)
 		return false;
@@ -269,14 +310,20 @@ void segment_reread(const char *bytes, uint32_t offset, struct segment_entry *re
 
 /* --- Index --- */
 
-int segment_encode_index(const char *bytes, uint32_t data_end, const struct segment_header *header, struct buf *out,
-			 struct error *err)
+size_t segment_index_size(size_t entries, size_t keys_len)
+{
+	return align_up(entries * sizeof(struct raw_entry) + keys_len + entries) + sizeof(struct raw_footer);
+}
+
+int segment_encode_index(const char *bytes, uint32_t data_end, const struct segment_header *header, uint64_t floor,
+			 struct buf *out, struct error *err)
 {
 	struct raw_footer footer = {.magic = FOOTER_MAGIC,
 				    .number = header->number,
 				    .salt = header->salt,
 				    .data_end = data_end,
-				    .index_offset = data_end};
+				    .index_offset = data_end,
+				    .floor = floor};
 	struct segment_reader reader;
 	struct segment_entry entry;
 	struct raw_record raw;
@@ -333,7 +380,8 @@ bool segment_open_index(const char *bytes, size_t size, const struct segment_hea
 				      .len = footer.entries,
 				      .keys_size = footer.keys_size,
 				      .data_end = footer.data_end,
-				      .chain = footer.chain};
+				      .chain = footer.chain,
+				      .floor = footer.floor};
 	return true;
 }
 

@@ -24,6 +24,12 @@
  *
  * The header tells where the log stood when the segment was begun: the newest revision, and end and chain of the
  * segment before.  That one was synced first, so if it does not reach so far now, it is damaged.
+ *
+ * A compacted segment stands for a run of neighbours: those with numbers after `previous_number`, up to its own, which
+ * is the last one's.  It holds those of their records that were still wanted, in the order of revisions and as they
+ * were, and is sealed before it has its name.  Its header begins as the first one's and tells the last one's end and
+ * chain as well, which the segment after it knows.  Its footer tells the `floor`: revisions below it can be read no
+ * more, also if they would be within the window.
  */
 #ifndef WHERRY_STORE_SEGMENT_H
 #define WHERRY_STORE_SEGMENT_H
@@ -46,6 +52,9 @@ struct segment_header {
 	uint64_t previous_number; /* 0: this is the first */
 	uint32_t previous_end;
 	uint32_t previous_chain;
+	bool compacted;
+	uint32_t replaced_end; /* of the last one it stands for; compacted ones */
+	uint32_t replaced_chain;
 	uint32_t seed;	/* of the records' crc */
 	uint32_t chain; /* of the first record */
 };
@@ -86,6 +95,12 @@ void segment_reader_init(struct segment_reader *reader, const char *bytes, size_
 /* The next valid record, or false: reader->offset and chain are then the log's end. */
 bool segment_read(struct segment_reader *reader, struct segment_entry *ret);
 
+/*
+ * The log has ended at reader->offset: is that damage rather than the trace of a crash?  True when a valid record
+ * behind it knew more than that to be on the disk.
+ */
+bool segment_is_damaged(const struct segment_reader *reader);
+
 /* The record at @offset, which segment_read() has found before: its lengths are trusted to fit, nothing is summed. */
 void segment_reread(const char *bytes, uint32_t offset, struct segment_entry *ret);
 
@@ -97,10 +112,13 @@ struct segment_index {
 	uint32_t keys_size;
 	uint32_t data_end;
 	uint32_t chain; /* of the last record */
+	uint64_t floor; /* of a compacted one; 0 */
 };
-/* Appends index and footer for the records in @bytes, which end at @data_end, to @out; no more than @limit bytes. */
-int segment_encode_index(const char *bytes, uint32_t data_end, const struct segment_header *header, struct buf *out,
-			 struct error *err) MUST_CHECK;
+/* The size of what segment_encode_index() appends for @entries records whose keys have @keys_len bytes together. */
+size_t segment_index_size(size_t entries, size_t keys_len);
+/* Appends index and footer for the records in @bytes, which end at @data_end, to @out.  @floor: see above; or 0. */
+int segment_encode_index(const char *bytes, uint32_t data_end, const struct segment_header *header, uint64_t floor,
+			 struct buf *out, struct error *err) MUST_CHECK;
 /* False when the file does not end in a valid index of its own. */
 bool segment_open_index(const char *bytes, size_t size, const struct segment_header *header, struct segment_index *ret);
 /* Entry @i; false when it points outside the segment (a damaged file with a good checksum). */

@@ -22,6 +22,7 @@ struct store {
 	struct cond ready;
 	struct store_write *first, **last;
 	uint64_t compact;
+	bool woken; /* the back end has something to do */
 	bool stopping;
 };
 
@@ -42,7 +43,7 @@ static int64_t expiry_delay(const struct committer *committer)
 
 static bool nothing_to_do(const struct store *store)
 {
-	return !store->first && !store->compact && !store->stopping;
+	return !store->first && !store->compact && !store->woken && !store->stopping;
 }
 
 /* Takes what waits; the lock is held. */
@@ -50,6 +51,7 @@ static struct store_write *take_writes(struct store *store, uint64_t *ret_compac
 {
 	*ret_compact = store->compact;
 	store->compact = 0;
+	store->woken = false;
 	store->last = &store->first;
 	return TAKE_PTR(store->first);
 }
@@ -57,7 +59,7 @@ static struct store_write *take_writes(struct store *store, uint64_t *ret_compac
 static void committer_thread(void *data)
 {
 	struct store *store = data;
-	bool stopping = false;
+	bool stopping = false, more = false;
 
 	while (!stopping) {
 		int64_t delay = expiry_delay(&store->committer);
@@ -65,15 +67,25 @@ static void committer_thread(void *data)
 		uint64_t compact;
 
 		mutex_lock(&store->lock);
-		if (nothing_to_do(store) && delay >= 0)
+		if (nothing_to_do(store) && delay >= 0 && !more)
 			cond_wait_until(&store->ready, &store->lock, clock_monotonic_ns() + delay);
-		while (nothing_to_do(store) && delay < 0)
+		while (nothing_to_do(store) && delay < 0 && !more)
 			cond_wait(&store->ready, &store->lock);
 		first = take_writes(store, &compact);
 		stopping = store->stopping && !first;
 		mutex_unlock(&store->lock);
-		committer_run(&store->committer, first, compact);
+		more = committer_run(&store->committer, first, compact);
 	}
+}
+
+static void wake_store(void *data)
+{
+	struct store *store = data;
+
+	mutex_lock(&store->lock);
+	store->woken = true;
+	cond_signal(&store->ready);
+	mutex_unlock(&store->lock);
 }
 
 /* --- Life --- */
@@ -83,6 +95,8 @@ struct store *store_new(struct store_backend *backend, const struct store_option
 	struct store *store = XNEW(struct store);
 
 	committer_init(&store->committer, backend, options);
+	backend->wake = wake_store;
+	backend->wake_data = store;
 	store->manual = options->manual;
 	store->last = &store->first;
 	mutex_init(&store->lock);
@@ -100,7 +114,7 @@ int store_start(struct store *store, struct error *err)
 	head_publish(&store->committer.head);
 	hub_init(&store->committer.hub, &store->committer.head);
 	hub_publish(&store->committer.hub);
-	view_chain_collect(&store->committer.head.views);
+	store->woken = committer_tend(&store->committer);
 	if (store->manual)
 		return 0;
 	return thread_start("store", committer_thread, store, &store->thread, err);
@@ -160,14 +174,15 @@ void store_run(struct store *store)
 {
 	struct store_write *first;
 	uint64_t compact;
+	bool more;
 
 	assert(store->manual);
 	do {
 		mutex_lock(&store->lock);
 		first = take_writes(store, &compact);
 		mutex_unlock(&store->lock);
-		committer_run(&store->committer, first, compact);
-	} while (first);
+		more = committer_run(&store->committer, first, compact);
+	} while (first || more);
 }
 
 struct waiter {

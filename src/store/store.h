@@ -333,7 +333,11 @@ struct store_stats {
 	uint64_t bytes; /* written since the start */
 	uint64_t segments;
 	uint64_t segment_size; /* of all segments together, as the disk has them */
-	bool failed;	       /* writes are refused for good */
+	uint64_t compactions;
+	uint64_t compacted;	/* bytes written by them */
+	uint64_t freed;		/* bytes given back by them */
+	bool compaction_failed; /* it has given up; the next start tries again */
+	bool failed;		/* writes are refused for good */
 };
 void store_stats(struct store *store, struct store_stats *ret);
 

@@ -35,13 +35,29 @@ static int operate(struct sim_disk *sim, struct error *err)
 	return sim->dead ? error_set_errno(err, EIO, "the simulated disk is dead") : 0;
 }
 
-static struct sim_file *find(struct sim_disk *sim, const char *name)
+static struct sim_name *find(struct sim_disk *sim, const char *name)
 {
-	for (size_t i = 0; i < sim->files_len; i++) {
-		if (sim->files[i]->live && strcmp(sim->files[i]->name, name) == 0)
-			return sim->files[i];
+	for (size_t i = 0; i < sim->names_len; i++) {
+		if (sim->names[i].live && strcmp(sim->names[i].name, name) == 0)
+			return &sim->names[i];
 	}
 	return NULL;
+}
+
+/* The entry of a name, whether a file has it or not. */
+static struct sim_name *name_of(struct sim_disk *sim, const char *name)
+{
+	struct sim_name *made;
+
+	for (size_t i = 0; i < sim->names_len; i++) {
+		if (strcmp(sim->names[i].name, name) == 0)
+			return &sim->names[i];
+	}
+	assert(sim->names_len < SIM_FILES);
+	made = &sim->names[sim->names_len++];
+	*made = (struct sim_name){0};
+	snprintf(made->name, sizeof(made->name), "%s", name);
+	return made;
 }
 
 static int sim_list(struct disk *disk, void (*each)(void *data, const char *name), void *data, struct error *err)
@@ -51,9 +67,9 @@ static int sim_list(struct disk *disk, void (*each)(void *data, const char *name
 	if (operate(sim, err) < 0)
 		return -ERR_SYSTEM;
 	each(data, ".");
-	for (size_t i = 0; i < sim->files_len; i++) {
-		if (sim->files[i]->live)
-			each(data, sim->files[i]->name);
+	for (size_t i = 0; i < sim->names_len; i++) {
+		if (sim->names[i].live)
+			each(data, sim->names[i].name);
 	}
 	return 0;
 }
@@ -82,12 +98,11 @@ static int sim_create(struct disk *disk, const char *name, uint64_t size, struct
 		return error_set_errno(err, ENOSPC, "create %s", name);
 	assert(size <= SIM_FILE_SIZE && sim->files_len < SIM_FILES);
 	in = XNEW(struct sim_file);
-	snprintf(in->name, sizeof(in->name), "%s", name);
 	in->bytes = xcalloc(1, SIM_FILE_SIZE);
 	in->durable_bytes = xcalloc(1, SIM_FILE_SIZE);
 	in->dirty = xcalloc(1, SIM_FILE_SIZE);
 	in->size = size;
-	in->live = true;
+	name_of(sim, name)->live = in;
 	sim->files[sim->files_len++] = in;
 	sim->space -= size;
 	*ret = handle(disk, in);
@@ -97,29 +112,46 @@ static int sim_create(struct disk *disk, const char *name, uint64_t size, struct
 static int sim_open(struct disk *disk, const char *name, struct disk_file **ret, struct error *err)
 {
 	struct sim_disk *sim = sim_of(disk);
-	struct sim_file *in;
+	struct sim_name *found;
 
 	if (operate(sim, err) < 0)
 		return -ERR_SYSTEM;
-	in = find(sim, name);
-	if (!in)
+	found = find(sim, name);
+	if (!found)
 		return error_set_errno(err, ENOENT, "open %s", name);
-	*ret = handle(disk, in);
+	*ret = handle(disk, found->live);
 	return 0;
 }
 
 static int sim_unlink(struct disk *disk, const char *name, struct error *err)
 {
 	struct sim_disk *sim = sim_of(disk);
-	struct sim_file *in;
+	struct sim_name *found;
 
 	if (operate(sim, err) < 0)
 		return -ERR_SYSTEM;
-	in = find(sim, name);
-	if (!in)
+	found = find(sim, name);
+	if (!found)
 		return error_set_errno(err, ENOENT, "unlink %s", name);
-	in->live = false;
-	sim->space += in->size;
+	sim->space += found->live->size;
+	found->live = NULL;
+	return 0;
+}
+
+static int sim_rename(struct disk *disk, const char *from, const char *to, struct error *err)
+{
+	struct sim_disk *sim = sim_of(disk);
+	struct sim_name *found, *target;
+
+	if (operate(sim, err) < 0)
+		return -ERR_SYSTEM;
+	found = find(sim, from);
+	if (!found)
+		return error_set_errno(err, ENOENT, "rename %s", from);
+	target = name_of(sim, to);
+	if (target->live)
+		sim->space += target->live->size;
+	target->live = TAKE_PTR(found->live);
 	return 0;
 }
 
@@ -137,8 +169,8 @@ static int sim_sync_folder(struct disk *disk, struct error *err)
 		return -ERR_SYSTEM;
 	if (sync_fails(sim))
 		return error_set_errno(err, EIO, "sync the folder");
-	for (size_t i = 0; i < sim->files_len; i++)
-		sim->files[i]->durable = sim->files[i]->live;
+	for (size_t i = 0; i < sim->names_len; i++)
+		sim->names[i].durable = sim->names[i].live;
 	return 0;
 }
 
@@ -229,6 +261,7 @@ static const struct disk_ops sim_ops = {
 	.create = sim_create,
 	.open = sim_open,
 	.unlink = sim_unlink,
+	.rename = sim_rename,
 	.sync_folder = sim_sync_folder,
 	.free = sim_free,
 	.size = sim_size,
@@ -294,8 +327,6 @@ static void settle_sector(struct sim_disk *sim, struct sim_file *in, size_t star
 
 static void settle_file(struct sim_disk *sim, struct sim_file *in, unsigned mood)
 {
-	if (in->live != in->durable && random_source_below(&sim->random, 2))
-		in->durable = in->live;
 	for (size_t i = 0; i < SIM_FILE_SIZE; i += SECTOR)
 		settle_sector(sim, in, i, mood);
 	/* A new size may have reached the disk, or, of a file that grew, any size in between. */
@@ -309,7 +340,15 @@ static void settle_file(struct sim_disk *sim, struct sim_file *in, unsigned mood
 	memset(in->durable_bytes + in->durable_size, 0, SIM_FILE_SIZE - in->durable_size);
 	memcpy(in->bytes, in->durable_bytes, SIM_FILE_SIZE);
 	in->size = in->durable_size;
-	in->live = in->durable;
+}
+
+static bool has_name(const struct sim_disk *sim, const struct sim_file *in)
+{
+	for (size_t i = 0; i < sim->names_len; i++) {
+		if (sim->names[i].live == in)
+			return true;
+	}
+	return false;
 }
 
 void sim_disk_crash(struct sim_disk *sim)
@@ -317,15 +356,43 @@ void sim_disk_crash(struct sim_disk *sim)
 	unsigned mood = (unsigned)random_source_below(&sim->random, 6);
 	size_t kept = 0;
 
+	for (size_t i = 0; i < sim->names_len; i++) {
+		struct sim_name *name = &sim->names[i];
+
+		if (random_source_below(&sim->random, 2))
+			name->durable = name->live;
+		name->live = name->durable;
+	}
 	for (size_t i = 0; i < sim->files_len; i++) {
 		struct sim_file *in = sim->files[i];
 
 		settle_file(sim, in, mood);
-		if (in->live)
+		if (has_name(sim, in))
 			sim->files[kept++] = in;
 		else
 			file_free(in);
 	}
 	sim->files_len = kept;
+	kept = 0;
+	for (size_t i = 0; i < sim->names_len; i++) {
+		if (sim->names[i].live)
+			sim->names[kept++] = sim->names[i];
+	}
+	sim->names_len = kept;
 	sim_disk_kill(sim);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct sim_name *)a)->name, ((const struct sim_name *)b)->name);
+}
+
+struct sim_file *sim_disk_file(struct sim_disk *sim, size_t n)
+{
+	qsort(sim->names, sim->names_len, sizeof(*sim->names), compare_names);
+	for (size_t i = 0; i < sim->names_len; i++) {
+		if (sim->names[i].live && n-- == 0)
+			return sim->names[i].live;
+	}
+	return NULL;
 }

@@ -1,9 +1,10 @@
 /*
  * The embedded store on a disk that crashes: thousands of seeds, each a few lives of one store.
  *
- * Each life writes batches of a few keys, SYNC and LAZY, until the disk dies at some operation, a sync fails, or the
- * process is killed between two; then what has survived is compared with a twin that knows every write ever handed in.
- * What must hold, whatever the disk did:
+ * Each life writes batches of a few keys, SYNC and LAZY, and moves the window's start on from time to time, so that
+ * compaction has something to do, until the disk dies at some operation, a sync fails, or the process is killed
+ * between two; then what has survived is compared with a twin that knows every write ever handed in.  What must hold,
+ * whatever the disk did:
  *
  *  - the store opens, unless it never finished opening before;
  *  - what is there is the result of the first N writes, for an N that includes every acknowledged SYNC write, and,
@@ -43,7 +44,7 @@ struct twin {
 	size_t len;
 	size_t firm;	  /* how many writes must survive the machine */
 	uint64_t highest; /* acknowledged revision */
-	uint64_t start;	  /* the newest revision when this life began */
+	uint64_t oldest;  /* the window's start */
 	uint64_t seed;
 	unsigned made;
 };
@@ -159,15 +160,22 @@ static void compare_state(const struct twin *twin, struct store *store, size_t n
 	store_view_release(view);
 }
 
-/* How many writes have survived: by the last event a watch from the beginning, or from the oldest there is, tells. */
+/* How many writes have survived: those before the window, and what a watch from its start tells. */
 static size_t count_survivors(struct twin *twin, struct store *store)
 {
-	struct store_watch_options from = {.revision = 1};
+	struct store_stats stats;
+	struct store_watch_options from = {0};
 	struct store_watch *watch;
 	struct store_event event;
 	struct error err = {0};
 	size_t n = 0;
 
+	store_stats(store, &stats);
+	assert_false(stats.compaction_failed);
+	assert_true(stats.oldest >= twin->oldest);
+	from.revision = twin->oldest = stats.oldest;
+	while (n < twin->len && twin->past[n].revision <= from.revision)
+		n++;
 	assert_int_equal(store_watch_open(store, &from, &watch, &err), 0);
 	while (store_watch_next(watch, &event, &err) == 1) {
 		const struct past *past = &twin->past[n];
@@ -184,6 +192,31 @@ static size_t count_survivors(struct twin *twin, struct store *store)
 	assert_int_equal(err.code, ERR_NONE);
 	store_watch_close(watch);
 	return n;
+}
+
+/* An older revision than the newest can be read as it was, back to the window's start. */
+static void compare_past(const struct twin *twin, struct store *store, struct random_source *random)
+{
+	struct store_view *view = store_view_acquire(store);
+	size_t first = 0, n;
+	struct store_range range = {.scope = STR_EMPTY};
+	struct store_range_result result;
+	struct error err = {0};
+
+	while (first < twin->len && twin->past[first].revision < twin->oldest)
+		first++;
+	if (first < twin->len) {
+		struct seen seen = {.twin = twin};
+
+		n = first + random_source_below(random, twin->len - first);
+		seen.n = n + 1;
+		range.revision = twin->past[n].revision;
+		assert_int_equal(store_view_scan(view, &range, compare_one, &seen, &result, &err), 0);
+		for (int key = 0; key < KEYS; key++)
+			seen.keys -= newest(twin, n + 1, key) != NULL;
+		assert_int_equal(seen.keys, 0);
+	}
+	store_view_release(view);
 }
 
 static void check_watch_of_lost(const struct twin *twin, struct store *store, size_t survivors)
@@ -230,6 +263,17 @@ static struct store *open_store(struct sim_disk *sim, const struct store_options
 	return NULL;
 }
 
+/* Of all seeds together: a test in which nothing is compacted tests nothing. */
+static uint64_t compactions;
+
+static uint64_t compactions_of(struct store *store)
+{
+	struct store_stats stats;
+
+	store_stats(store, &stats);
+	return stats.compactions;
+}
+
 /* One life: writes until something happens; true when only the process ended. */
 static bool live(struct twin *twin, struct sim_disk *sim, struct random_source *random)
 {
@@ -245,8 +289,12 @@ static bool live(struct twin *twin, struct sim_disk *sim, struct random_source *
 	if (store) {
 		bool good = true;
 
-		while (batches-- && good)
+		while (batches-- && good) {
 			good = write_batch(twin, store, random);
+			if (random_source_below(random, 6) == 0)
+				store_compact(store, store_current_revision(store) - random_source_below(random, 8));
+		}
+		compactions += compactions_of(store);
 		/* Killed, or the machine stops: nothing reaches the disk any more.  Or, one in four, a good end. */
 		sim->dead |= end != 3;
 		store_close(store);
@@ -273,6 +321,7 @@ static void run_seed(uint64_t seed, struct twin *twin)
 		store = open_store(&sim, &options);
 		/* Pages of a failed sync may be gone also when only the process ended. */
 		check_recovered(twin, store, killed && !sync_failed);
+		compare_past(twin, store, &random);
 		/* Once more, after the machine has stopped: what was recovered has become firm. */
 		sim.dead = true;
 		store_close(store);
@@ -280,7 +329,9 @@ static void run_seed(uint64_t seed, struct twin *twin)
 		store = open_store(&sim, &options);
 		check_recovered(twin, store, true);
 		store_close(store);
-		/* The same without a window, which is another way to fill the head. */
+		/* The same without a window, which is another way to fill the head, and leaves more to compaction. */
+		if (random_source_below(&random, 2))
+			continue;
 		store = open_store(&sim, &windowless);
 		compare_state(twin, store, twin->len);
 		assert_int_equal(store_current_revision(store), twin->highest);
@@ -301,6 +352,8 @@ static void test_crashes(void **state UNUSED)
 			print_message("# seed %" PRIu64 "\n", seed);
 		run_seed(seed, &twin);
 	}
+	if (!one)
+		assert_true(compactions > SEEDS);
 }
 
 /* A full disk turns writes away, and takes them again when there is room. */
@@ -379,15 +432,15 @@ static void test_damage(void **state UNUSED)
 		write.op = STORE_UPDATE;
 	}
 	store_close(store);
-	assert_true(sim.files_len >= 3);
+	assert_non_null(sim_disk_file(&sim, 2));
 	/* The index of the first segment, and so its records are read one by one; then one of those. */
-	sim.files[0]->bytes[sim.files[0]->size - 1] ^= 1;
+	sim_disk_file(&sim, 0)->bytes[sim_disk_file(&sim, 0)->size - 1] ^= 1;
 	store_close(open_store(&sim, &options));
-	sim.files[1]->bytes[sim.files[1]->size - 1] ^= 1;
-	sim.files[1]->bytes[100] ^= 1;
+	sim_disk_file(&sim, 1)->bytes[sim_disk_file(&sim, 1)->size - 1] ^= 1;
+	sim_disk_file(&sim, 1)->bytes[100] ^= 1;
 	assert_int_equal(store_open_on_disk(sim_disk_open(&sim), &options, &store, &err), -ERR_INTERNAL);
 	error_clear(&err);
-	sim.files[1]->bytes[0] ^= 1;
+	sim_disk_file(&sim, 1)->bytes[0] ^= 1;
 	assert_int_equal(store_open_on_disk(sim_disk_open(&sim), &options, &store, &err), -ERR_INTERNAL);
 	sim_disk_release(&sim);
 }

@@ -138,7 +138,7 @@ static void test_index(void **state UNUSED)
 	add(&b, 12, "bb", "22");
 	add(&b, 13, "a", "");
 	buf_init(&out, SIZE);
-	assert_int_equal(segment_encode_index(b.bytes, b.end, &b.header, &out, &err), 0);
+	assert_int_equal(segment_encode_index(b.bytes, b.end, &b.header, 0, &out, &err), 0);
 	memcpy(b.bytes + b.end, out.data, out.len);
 	size = b.end + out.len;
 	assert_true(segment_open_index(b.bytes, size, &b.header, &index));
@@ -161,7 +161,7 @@ static void test_index(void **state UNUSED)
 	}
 	/* A log that is shorter than it should be has no index. */
 	buf_clear(&out);
-	assert_int_equal(segment_encode_index(b.bytes, b.end + 8, &b.header, &out, &err), -ERR_INTERNAL);
+	assert_int_equal(segment_encode_index(b.bytes, b.end + 8, &b.header, 0, &out, &err), -ERR_INTERNAL);
 }
 
 int main(void)
