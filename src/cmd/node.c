@@ -128,6 +128,8 @@ static void make_kubelet(struct node *node)
 		.server_cert = node->keys.cert_pem,
 		.server_key = node->keys.key_pem,
 		.max_pods = MAX_PODS,
+		.allowed_unsafe_sysctls = {node->config->allowed_unsafe_sysctls.items,
+					   node->config->allowed_unsafe_sysctls.len},
 		.log_max_size = node->config->log_max_size,
 		.log_max_files = node->config->log_max_files,
 		.pod_max_pids = node->config->pod_max_pids,

@@ -19,6 +19,7 @@ struct node_config {
 	struct str cluster_domain;
 	struct ip_address cluster_dns;
 	struct ip_prefix cluster_cidr;
+	struct flag_list allowed_unsafe_sysctls;
 	int64_t log_max_size, log_max_files; /* of a container; a negative size: logs grow */
 	int64_t pod_max_pids;		     /* 0 or less: no limit of a pod's own */
 	uint16_t port;			     /* of the kubelet's server */

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "kubelet/pod_admit.h"
 #include "types/quantity.h"
 
 struct str absolute_path(struct str path, struct arena *arena)
@@ -38,6 +39,19 @@ static int log_policy(const struct node_options *options, struct arena *arena, s
 	return 0;
 }
 
+static int unsafe_sysctls(const struct node_options *options, struct node_config *config, struct error *err)
+{
+	const struct flag_list *list = &options->allowed_unsafe_sysctls;
+
+	for (size_t i = 0; i < list->len; i++)
+		if (!pod_admit_is_sysctl_pattern(list->items[i]))
+			return error_set(err, ERR_BAD_REQUEST,
+					 "--allowed-unsafe-sysctls: \"" STR_FMT "\" is not known to be namespaced",
+					 STR_ARG(list->items[i]));
+	config->allowed_unsafe_sysctls = *list;
+	return 0;
+}
+
 int node_options_apply(const struct node_options *options, struct arena *arena, struct node_config *config,
 		       struct error *err)
 {
@@ -52,7 +66,7 @@ int node_options_apply(const struct node_options *options, struct arena *arena, 
 	config->node_name = options->hostname_override;
 	config->cluster_domain = options->cluster_domain;
 	config->host_netns = options->host_netns;
-	if (log_policy(options, arena, config, err) < 0)
+	if (log_policy(options, arena, config, err) < 0 || unsafe_sysctls(options, config, err) < 0)
 		return -(int)err->code;
 	config->pod_max_pids = options->pod_max_pids;
 	config->port = options->port;

@@ -9,6 +9,7 @@ struct node_options {
 	struct str run_dir, cgroup_root, hostname_override, node_ip, cluster_domain, cluster_dns, host_netns;
 	struct str log_max_size; /* a quantity */
 	int64_t log_max_files;
+	struct flag_list allowed_unsafe_sysctls;
 	int64_t pod_max_pids;
 	uint16_t port;
 };
@@ -57,6 +58,12 @@ struct node_options {
 		 (base) + offsetof(struct node_options, log_max_files),                                                \
 		 "N",                                                                                                  \
 		 "log files a container may have"},                                                                    \
+		{"allowed-unsafe-sysctls",                                                                             \
+		 0,                                                                                                    \
+		 FLAG_LIST,                                                                                            \
+		 (base) + offsetof(struct node_options, allowed_unsafe_sysctls),                                       \
+		 "NAME",                                                                                               \
+		 "sysctls pods may set beside the safe ones; a star ends a prefix"},                                   \
 		{"cluster-domain", 0,                                                                                  \
 		 FLAG_STRING,	   (base) + offsetof(struct node_options, cluster_domain),                             \
 		 "NAME",	   "domain of the cluster's names"},                                                   \

@@ -30,8 +30,9 @@ struct kubelet_config {
 	struct str client_ca;		    /* PEM: who may call the server */
 	struct str server_cert, server_key; /* PEM */
 	int64_t max_pods;
-	int64_t log_max_size, log_max_files; /* log_rotate.h */
-	int64_t pod_max_pids;		     /* processes of one pod; 0 or less: no limit of its own */
+	struct runtime_strs allowed_unsafe_sysctls; /* names, or prefixes with a star */
+	int64_t log_max_size, log_max_files;	    /* log_rotate.h */
+	int64_t pod_max_pids;			    /* processes of one pod; 0 or less: no limit of its own */
 	int64_t node_status_period_ns, lease_duration_s;
 	struct transport *transport;
 	struct runtime *runtime;

@@ -2,6 +2,7 @@
 #include "kubelet/pod_plan.h"
 
 #include "base/clock.h"
+#include "logic/pod.h"
 #include "types/duration.h"
 
 static bool runs(const struct container_view *container)
@@ -205,7 +206,12 @@ void pod_plan(const struct pod_view *view, struct pod_memory *memory, int64_t no
 {
 	struct pod_plan plan = {0};
 
-	if (all_done(view, &plan.succeeded)) {
+	/* What the API calls ended is not begun again, whatever became of its containers here. */
+	if (pod_is_finished(view->pod)) {
+		plan.finished = true;
+		plan.succeeded = str_eq(view->pod->status.phase, STR("Succeeded"));
+		plan.kill_sandbox = pod_view_has_sandbox(view);
+	} else if (all_done(view, &plan.succeeded)) {
 		plan.finished = true;
 		plan.kill_sandbox = pod_view_has_sandbox(view);
 	} else if (!pod_view_has_sandbox(view)) {

@@ -336,6 +336,9 @@ struct core_v1_pod_status pod_status(const struct kubelet_context *context, cons
 	struct core_v1_pod_status status = inputs->view->pod->status;
 
 	status.observed_generation = inputs->view->pod->metadata.generation;
+	/* Refused, or ended long ago: what was told is all that is known. */
+	if (pod_is_finished(inputs->view->pod) && !inputs->view->all_containers.len)
+		return status;
 	status.init_container_statuses = tell_containers(&t, CONTAINER_INIT);
 	status.container_statuses = tell_containers(&t, CONTAINER_REGULAR);
 	status.ephemeral_container_statuses = tell_containers(&t, CONTAINER_EPHEMERAL);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "kubelet/container_config.h"
 #include "kubelet/container_start.h"
+#include "kubelet/pod_admit.h"
 #include "kubelet/pod_cgroup.h"
 #include "kubelet/pod_garbage.h"
 #include "kubelet/pod_plan.h"
@@ -18,6 +19,8 @@
 #include "kubelet/probes.h"
 #include "kubelet/status_write.h"
 #include "kubelet/volumes.h"
+#include "logic/pod.h"
+#include "types/timestamp.h"
 
 #define SANDBOX_RETRY_NS (10 * NS_PER_SEC)
 #define VOLUME_RETRY_NS	 (2 * NS_PER_SEC)
@@ -218,6 +221,44 @@ static void tell(struct turn *turn)
 	}
 }
 
+static struct core_v1_pod_status rejected_status(const struct turn *turn, const struct pod_rejection *rejection)
+{
+	const struct core_v1_pod *pod = turn->view.pod;
+	struct timestamp now = timestamp_make(turn->now / NS_PER_SEC, 0);
+
+	return (struct core_v1_pod_status){
+		.observed_generation = pod->metadata.generation,
+		.phase = STR("Failed"),
+		.reason = str_from(rejection->reason),
+		.message = arena_printf(turn->arena, "Pod was rejected: " STR_FMT, STR_ARG(rejection->message)),
+		.start_time = ARENA_DUP(turn->arena, struct timestamp, &now),
+		.qos_class = pod->status.qos_class,
+	};
+}
+
+/* False: the node refuses the pod, and has said so or will.  What was begun once is not asked about again. */
+static bool admit(struct turn *turn)
+{
+	const struct core_v1_pod *pod = turn->view.pod;
+	struct core_v1_pod_status status;
+	struct pod_rejection rejection;
+	struct error err = {0};
+
+	if (turn->view.all_sandboxes.len || pod_is_finished(pod) ||
+	    pod_admit(turn->context->config, pod, turn->arena, &rejection))
+		return true;
+	status = rejected_status(turn, &rejection);
+	if (status_write(turn->context, pod, &status, turn->arena, &err) < 0) {
+		log_warn("cannot refuse a pod", "pod=" STR_FMT " error=\"%s\"", STR_ARG(pod->metadata.name),
+			 err.message);
+		wake_at(turn, turn->now + RUNTIME_RETRY_NS);
+		return false;
+	}
+	pod_event(turn->context, turn->view.object, NULL, STR_EMPTY, "Warning", rejection.reason, STR_FMT,
+		  STR_ARG(rejection.message));
+	return false;
+}
+
 void pod_sync(const struct kubelet_context *context, struct pod_sync *sync)
 {
 	struct arena cleanup_arena arena = {0};
@@ -232,6 +273,8 @@ void pod_sync(const struct kubelet_context *context, struct pod_sync *sync)
 		pod_teardown(context, sync, &turn.view, turn.now, &arena);
 		return;
 	}
+	if (!admit(&turn))
+		return;
 	decide(&turn);
 	act(&turn);
 	tell(&turn);

@@ -83,6 +83,9 @@ static void put_env(struct json_writer *w, const struct oci_spec *spec, bool tty
 
 	vec_push(arena, &all, (struct runtime_pair){STR("PATH"), STR(DEFAULT_PATH + 5)});
 	vec_push(arena, &all, (struct runtime_pair){STR("HOSTNAME"), spec->hostname});
+	/* Of a user it knows the OCI runtime looks the home up. */
+	if (!spec->user->known)
+		vec_push(arena, &all, (struct runtime_pair){STR("HOME"), STR("/")});
 	if (tty)
 		vec_push(arena, &all, (struct runtime_pair){STR("TERM"), STR("xterm")});
 	SLICE_FOREACH (text, spec->image->env)

@@ -128,6 +128,7 @@ int user_resolve(int root, const struct runtime_security_context *security, stru
 		user.uid = line.id;
 		user.gid = line.gid;
 		found_name = line.name;
+		user.known = true;
 	} else if (name.len) {
 		return error_set(err, ERR_NOT_FOUND,
 				 "unable to find user " STR_FMT ": no matching entries in passwd file", STR_ARG(name));

@@ -9,6 +9,7 @@
 
 struct user {
 	int64_t uid, gid;
+	bool known;		    /* has a line in passwd, and so a home */
 	struct runtime_ints groups; /* supplementary, in order, each once; the primary one is among them */
 };
 

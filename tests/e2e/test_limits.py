@@ -151,3 +151,21 @@ def test_a_container_that_comes_back_again_and_again_leaves_one_before(cluster):
     wait.until(lambda: sorted(os.listdir(folder)) == ['1.log', '2.log'], 'the first one is gone', 20)
     assert cluster.kubectl('logs', pod, '--previous').ok
     cluster.kubectl('delete', 'pod', pod, '--now')
+
+
+def test_a_pod_that_the_node_refuses_has_failed_and_stays_so(cluster):
+    script = {'args': ['exec sleep 1000']}
+    cluster.apply('refused', [script], restart='Always', securityContext={'sysctls': [{'name': 'kernel.msgmnb', 'value': '8192'}]})
+    cluster.wait_phase('refused', 'Failed')
+    status = cluster.kubectl.json('get', 'pod', 'refused')['status']
+    assert (status['reason'], status['message']) == ('SysctlForbidden', 'Pod was rejected: forbidden sysctl: "kernel.msgmnb" not allowlisted')
+    wait.until(lambda: 'SysctlForbidden' in cluster.kubectl('get', 'events', '--field-selector', 'involvedObject.name=refused').out, 'it is told', 20)
+    cluster.server.stop()
+    cluster.server.start()
+    cluster.wait_ready()
+    cluster.apply('allowed', [{'args': ['cat /proc/sys/net/ipv4/tcp_fin_timeout']}],
+                  securityContext={'sysctls': [{'name': 'net.ipv4.tcp_fin_timeout', 'value': '17'}]})
+    cluster.wait_phase('allowed', 'Succeeded')
+    assert cluster.kubectl('logs', 'allowed').out == '17\n'
+    assert cluster.kubectl.json('get', 'pod', 'refused')['status'] == status and not groups_of(cluster.uid('refused'))
+    cluster.kubectl('delete', 'pod', 'refused', 'allowed', '--now')

@@ -191,6 +191,7 @@ static void test_users(void **state UNUSED)
 			continue;
 		assert_int_equal(user.uid, cases[i].uid);
 		assert_int_equal(user.gid, cases[i].gid);
+		assert_int_equal(user.known, user.uid != 4242);
 		assert_int_equal(user.groups.len, 1 + (cases[i].group >= 0));
 		assert_true(has_group(&user, cases[i].gid));
 		if (cases[i].group >= 0)
@@ -252,6 +253,8 @@ static void test_oci(void **state UNUSED)
 	container.config.args.len = 0;
 	assert_str_equal(config_value(&spec, "/process/args"), "[\"/command\"]");
 	container.config.envs = (struct runtime_pairs){&env, 1};
+	assert_str_equal(config_value(&spec, "/process/env"), "[\"PATH=/image\",\"HOSTNAME=web\",\"HOME=/\",\"A=2\"]");
+	user.known = true;
 	assert_str_equal(config_value(&spec, "/process/env"), "[\"PATH=/image\",\"HOSTNAME=web\",\"A=2\"]");
 	assert_str_equal(config_value(&spec, "/process/cwd"), "\"/work\"");
 	assert_str_equal(config_value(&spec, "/process/user"), "{\"uid\":5,\"gid\":6}");
