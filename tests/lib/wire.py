@@ -170,7 +170,8 @@ class Http2(Wire):
             part = data[at:at + 16384]
             while min(self.window(0), self.window(stream)) < len(part):
                 self.send()
-                assert self.next(WINDOW_UPDATE, SETTINGS), 'the connection ended in the middle of a body'
+                got = self.next(WINDOW_UPDATE, SETTINGS, RST_STREAM)
+                assert got and got[0] != RST_STREAM, 'the end in the middle of a body: %r' % (got,)
             self.used[0] += len(part)
             self.used[stream] += len(part)
             self.add(frame(DATA, END_STREAM if end and at + len(part) == len(data) else 0, stream, part))
@@ -187,9 +188,10 @@ class Http2(Wire):
         payload = self.exactly(size)
         if kind == WINDOW_UPDATE:
             self.granted[stream] += int.from_bytes(payload, 'big')
-        if kind == SETTINGS:
-            entries = dict(struct.iter_unpack('>HI', payload))
-            self.initial = entries.get(4, self.initial)
+        if kind == SETTINGS and not flags & ACK:
+            # The server counts with its windows from our acknowledgement on.
+            self.initial = dict(struct.iter_unpack('>HI', payload)).get(4, self.initial)
+            self.send(frame(SETTINGS, ACK))
         return kind, flags, stream, payload
 
     def next(self, *kinds):
