@@ -19,20 +19,16 @@ struct deployment {
 	int sets_by_owner, pods_by_owner;
 };
 
-struct inputs {
-	const struct deployment *controller;
-	struct object *object;
-	struct object_slice sets;
-	bool old_pods_running;
-};
-
 /* Does a pod of a ReplicaSet other than the one of the present template still run? */
 static bool old_pods_running(struct deployment *controller, const struct apps_v1_deployment *deployment,
 			     struct object_slice sets, struct arena *arena)
 {
 	for (size_t i = 0; i < sets.len; i++) {
-		if (deployment_matches(deployment, OBJECT_AS(apps_v1_replica_set, sets.items[i]), arena))
+		if (!owner_is(sets.items[i]->meta, deployment->metadata.uid) ||
+		    deployment_matches(deployment, OBJECT_AS(apps_v1_replica_set, sets.items[i]), arena))
 			continue;
+		if (OBJECT_AS(apps_v1_replica_set, sets.items[i])->status.replicas > 0)
+			return true;
 		INFORMER_FOREACH_INDEXED(pod, controller->pod_informer, controller->pods_by_owner,
 					 sets.items[i]->meta->uid)
 		if (!pod_is_finished(OBJECT_AS(core_v1_pod, pod->object)))
@@ -46,13 +42,14 @@ static void *gather(void *cookie, struct str key, struct arena *arena)
 	struct deployment *controller = cookie;
 	struct object *object = informer_get(controller->deployment_informer, key);
 	const struct apps_v1_deployment *deployment;
-	struct inputs *inputs;
+	struct deployment_inputs *inputs;
 
 	if (!object)
 		return NULL;
 	deployment = OBJECT_AS(apps_v1_deployment, object);
-	inputs = ARENA_NEW(arena, struct inputs);
-	inputs->controller = controller;
+	inputs = ARENA_NEW(arena, struct deployment_inputs);
+	inputs->deployments = controller->deployments;
+	inputs->replicasets = controller->replicasets;
 	inputs->object = reconciler_hold(arena, object);
 	inputs->sets =
 		pod_control_candidates(arena, controller->replicaset_informer, controller->sets_by_owner, object->meta);
@@ -75,11 +72,13 @@ static int by_age(const void *a, const void *b)
 static void sort_sets(struct rollout *rollout, struct object_slice candidates)
 {
 	struct arena *arena = rollout->plan->arena;
+	struct selector selector = pod_control_selector(rollout->deployment->spec.selector, arena);
 	struct rollout_set *sets = ARENA_NEW_N(arena, struct rollout_set, candidates.len + 1);
 	size_t len = 0;
 
 	for (size_t i = 0; i < candidates.len; i++)
-		if (owner_is(candidates.items[i]->meta, rollout->object->meta->uid))
+		if (pod_control_claims(rollout->plan, rollout->replicasets, rollout->object, &selector,
+				       candidates.items[i]))
 			sets[len++] = (struct rollout_set){.object = candidates.items[i],
 							   .set = OBJECT_AS(apps_v1_replica_set, candidates.items[i])};
 	qsort(sets, len, sizeof(*sets), by_age);
@@ -90,20 +89,6 @@ static void sort_sets(struct rollout *rollout, struct object_slice candidates)
 		else
 			rollout->sets[rollout->sets_len++] = sets[i];
 	}
-}
-
-/* A set of the name the new one would get, but of another template or owner: the hash must differ next time. */
-static bool collides(const struct rollout *rollout, struct object_slice candidates)
-{
-	struct str hash = deployment_template_hash(&rollout->deployment->spec.template, rollout->collision_count,
-						   rollout->plan->arena);
-	struct str name = arena_printf(rollout->plan->arena, STR_FMT "-" STR_FMT,
-				       STR_ARG(rollout->deployment->metadata.name), STR_ARG(hash));
-
-	for (size_t i = 0; i < candidates.len; i++)
-		if (str_eq(candidates.items[i]->meta->name, name))
-			return true;
-	return false;
 }
 
 /* The revision is the current set's, told on the deployment for kubectl rollout. */
@@ -125,15 +110,16 @@ static void plan_revision(struct rollout *rollout)
 	plan_diff(rollout->plan, rollout->deployments, rollout->deployment, &next, "metadata", NULL);
 }
 
-static void plan_deployment(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
+void deployment_plan(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
 {
-	const struct inputs *inputs = data;
+	const struct deployment_inputs *inputs = data;
 	struct rollout rollout = {
 		.plan = plan,
-		.deployments = inputs->controller->deployments,
-		.replicasets = inputs->controller->replicasets,
+		.deployments = inputs->deployments,
+		.replicasets = inputs->replicasets,
 		.object = inputs->object,
 		.deployment = OBJECT_AS(apps_v1_deployment, inputs->object),
+		.candidates = inputs->sets,
 		.old_pods_running = inputs->old_pods_running,
 		.now = now,
 	};
@@ -143,23 +129,28 @@ static void plan_deployment(void *cookie UNUSED, const void *data, int64_t now, 
 		rollout.deployment->status.collision_count ? *rollout.deployment->status.collision_count : 0;
 	sort_sets(&rollout, inputs->sets);
 	if (!rollout.deployment->metadata.deletion_timestamp) {
-		while (!rollout.current.object && collides(&rollout, inputs->sets))
-			rollout.collision_count++;
-		deployment_plan_current(&rollout);
 		deployment_decide(&rollout);
+		/* What failed before may fail again, and nothing after it is done then: it is told first. */
+		if (plan->failures.len)
+			deployment_plan_status(&rollout);
 		deployment_plan_sizes(&rollout);
 		plan_revision(&rollout);
 		deployment_plan_cleanup(&rollout);
 	}
-	deployment_plan_status(&rollout);
+	if (rollout.deployment->metadata.deletion_timestamp || !plan->failures.len)
+		deployment_plan_status(&rollout);
 }
 
-static void map_set(void *cookie UNUSED, const struct object *set, struct informer_keys *keys)
+static const struct meta_v1_label_selector *selector_of(const struct object *deployment)
 {
-	const struct meta_v1_owner_reference *owner = owner_controller(set->meta);
+	return OBJECT_AS(apps_v1_deployment, deployment)->spec.selector;
+}
 
-	if (owner && str_eq(owner->kind, STR("Deployment")))
-		informer_keys_add_named(keys, set->meta->namespace, owner->name);
+static void map_set(void *cookie, const struct object *set, struct informer_keys *keys)
+{
+	struct deployment *controller = cookie;
+
+	pod_control_owner_keys(set, STR("Deployment"), controller->deployment_informer, selector_of, keys);
 }
 
 /* A pod's deployment is its set's owner; only a pod that is gone can matter. */
@@ -179,7 +170,7 @@ static void map_pod(void *cookie, const struct object *pod, struct informer_keys
 static void *start(struct controller_context *context)
 {
 	static const struct reconciler_ops ops = {
-		.name = "deployment-controller", .gather = gather, .plan = plan_deployment, .workers = 5};
+		.name = "deployment-controller", .gather = gather, .plan = deployment_plan, .workers = 5};
 	struct deployment *controller = XNEW(struct deployment);
 
 	controller->deployments = client_resource("apps", "v1", "deployments");

@@ -23,6 +23,13 @@ struct rollout_set {
 	int32_t wanted;
 };
 
+struct deployment_inputs {
+	const struct resource *deployments, *replicasets;
+	struct object *object;
+	struct object_slice sets; /* ReplicaSets that are or may become its own */
+	bool old_pods_running;	  /* of sets of another template; asked for Recreate alone */
+};
+
 struct rollout {
 	struct plan *plan;
 	const struct resource *deployments, *replicasets;
@@ -30,13 +37,17 @@ struct rollout {
 	const struct apps_v1_deployment *deployment;
 	struct rollout_set *sets; /* oldest first; the new one is not among them */
 	size_t sets_len;
-	struct rollout_set current; /* of the present template; set == NULL: there is none yet */
-	bool created;		    /* current is made by this plan */
+	struct rollout_set current;	/* of the present template; set == NULL: there is none yet */
+	bool created;			/* current is made by this plan */
+	struct object_slice candidates; /* all there are, for names that are taken */
 	int32_t collision_count;
-	bool collided;
 	bool old_pods_running; /* Recreate waits for these */
+	bool sizing;	       /* paused, or its size was changed: sets are sized and progress is not judged */
 	int64_t now;
 };
+
+/* deployment.c */
+void deployment_plan(void *cookie, const void *inputs, int64_t now, struct plan *plan);
 
 /* deployment_sets.c */
 struct str deployment_template_hash(const struct core_v1_pod_template_spec *template, int32_t collision_count,
@@ -45,9 +56,9 @@ struct str deployment_template_hash(const struct core_v1_pod_template_spec *temp
 bool deployment_matches(const struct apps_v1_deployment *deployment, const struct apps_v1_replica_set *set,
 			struct arena *arena);
 int64_t deployment_revision(const struct meta_v1_object_meta *meta);
-/* Makes the new ReplicaSet when there is none, and keeps revision and annotations of the current one right. */
-void deployment_plan_current(struct rollout *rollout);
-/* Writes the sizes that were decided, with the events that tell it. */
+/* Makes the ReplicaSet of the present template when there is none. */
+void deployment_make_current(struct rollout *rollout);
+/* Writes the sizes that were decided, with the events that tell it; keeps revision and annotations right. */
 void deployment_plan_sizes(struct rollout *rollout);
 void deployment_plan_cleanup(struct rollout *rollout);
 

@@ -73,7 +73,7 @@ static int32_t annotation_number(const struct rollout_set *set, const char *key,
 
 /* --- Rolling update ------------------------------------------------------------------------------------------- */
 
-/* Grows the new set as far as maxSurge lets; true when that changed its size. */
+/* Grows the new set as far as maxSurge lets; true when that changed the size of one that is there. */
 static bool grow_current(struct rollout *rollout)
 {
 	struct rollout_set *current = &rollout->current;
@@ -84,7 +84,7 @@ static bool grow_current(struct rollout *rollout)
 		current->wanted = replicas;
 	else if (current->wanted < replicas && room > 0)
 		current->wanted += MIN(room, replicas - current->wanted);
-	return current->wanted != (rollout->created ? 0 : size(current));
+	return !rollout->created && current->wanted != size(current);
 }
 
 /* Takes pods that are not available anyway, oldest set first; returns how many of @budget are left. */
@@ -133,6 +133,7 @@ static void shrink_old(struct rollout *rollout)
 
 static void decide_rolling(struct rollout *rollout)
 {
+	deployment_make_current(rollout);
 	/* One step at a time, as upstream: what is grown is waited for before anything shrinks. */
 	if (!grow_current(rollout))
 		shrink_old(rollout);
@@ -146,8 +147,10 @@ static void decide_recreate(struct rollout *rollout)
 		had_old = had_old || rollout->sets[i].wanted > 0;
 		rollout->sets[i].wanted = 0;
 	}
-	if (!had_old && !rollout->old_pods_running)
-		rollout->current.wanted = deployment_replicas(rollout->deployment);
+	if (had_old || rollout->old_pods_running)
+		return;
+	deployment_make_current(rollout);
+	rollout->current.wanted = deployment_replicas(rollout->deployment);
 }
 
 /* --- Scaling -------------------------------------------------------------------------------------------------- */
@@ -193,14 +196,15 @@ static int32_t proportion(const struct rollout *rollout, const struct rollout_se
 {
 	int32_t replicas = deployment_replicas(rollout->deployment);
 	int32_t new_max = replicas + deployment_max_surge(rollout->deployment);
-	int32_t old_max = annotation_number(set, MAX_ANNOTATION, replicas);
-	int32_t allowed = to_add - added, share;
-	double exact;
+	int32_t old_max = annotation_number(set, MAX_ANNOTATION, 0);
+	int32_t allowed = to_add - added, share = -set->wanted;
 
-	if (set->wanted == 0 || to_add == 0 || allowed == 0 || old_max == 0)
+	if (old_max == 0) /* somebody took the annotation away */
+		old_max = rollout->deployment->status.replicas;
+	if (set->wanted == 0 || to_add == 0 || allowed == 0 || (replicas && old_max == 0))
 		return 0;
-	exact = (double)set->wanted * new_max / old_max;
-	share = (int32_t)(exact + (exact >= 0 ? 0.5 : -0.5)) - set->wanted;
+	if (replicas)
+		share += (int32_t)((double)set->wanted * new_max / old_max + 0.5);
 	return to_add > 0 ? MIN(share, allowed) : MAX(share, allowed);
 }
 
@@ -252,7 +256,11 @@ static void decide_scaling(struct rollout *rollout)
 	struct rollout_set **active = active_sets(rollout, &len);
 
 	if (len <= 1) {
-		struct rollout_set *only = len ? active[0] : rollout->current.object ? &rollout->current : NULL;
+		/* The sets are sorted by age: without the current one the newest is the last. */
+		struct rollout_set *only = len			     ? active[0]
+					   : rollout->current.object ? &rollout->current
+					   : rollout->sets_len	     ? &rollout->sets[rollout->sets_len - 1]
+								     : NULL;
 
 		if (only)
 			only->wanted = deployment_replicas(rollout->deployment);
@@ -272,7 +280,8 @@ void deployment_decide(struct rollout *rollout)
 	for (size_t i = 0; i < rollout->sets_len; i++)
 		rollout->sets[i].wanted = size(&rollout->sets[i]);
 	rollout->current.wanted = rollout->current.object ? size(&rollout->current) : 0;
-	if (rollout->deployment->spec.paused || is_scaling_event(rollout))
+	rollout->sizing = rollout->deployment->spec.paused || is_scaling_event(rollout);
+	if (rollout->sizing)
 		decide_scaling(rollout);
 	else if (rolling(rollout->deployment))
 		decide_rolling(rollout);

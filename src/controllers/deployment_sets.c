@@ -6,8 +6,10 @@
 #include "types/copy.h"
 #include "types/selector.h"
 
-#define FNV_OFFSET UINT32_C(2166136261)
-#define FNV_PRIME  UINT32_C(16777619)
+#define NAME_LEN    253
+#define HISTORY_LEN 2000 /* of the annotation with a set's former revisions, as upstream */
+#define FNV_OFFSET  UINT32_C(2166136261)
+#define FNV_PRIME   UINT32_C(16777619)
 
 static uint32_t fnv(uint32_t hash, const char *data, size_t len)
 {
@@ -104,6 +106,15 @@ static int64_t next_revision(const struct rollout *rollout)
 	return highest + 1;
 }
 
+/* The deployment's name and the hash; of a name that would be too long with it only the beginning. */
+static struct str set_name(const struct rollout *rollout, struct str hash)
+{
+	struct str name = rollout->deployment->metadata.name;
+
+	name.len = MIN(name.len, NAME_LEN - 1 - hash.len);
+	return arena_printf(rollout->plan->arena, STR_FMT "-" STR_FMT, STR_ARG(name), STR_ARG(hash));
+}
+
 static struct apps_v1_replica_set *make_set(const struct rollout *rollout)
 {
 	const struct apps_v1_deployment *deployment = rollout->deployment;
@@ -122,7 +133,7 @@ static struct apps_v1_replica_set *make_set(const struct rollout *rollout)
 	set->spec.selector = selector;
 	set->spec.min_ready_seconds = deployment->spec.min_ready_seconds;
 	set->metadata = (struct meta_v1_object_meta){
-		.name = arena_printf(arena, STR_FMT "-" STR_FMT, STR_ARG(deployment->metadata.name), STR_ARG(hash)),
+		.name = set_name(rollout, hash),
 		.namespace = deployment->metadata.namespace,
 		.labels = set->spec.template.metadata.labels,
 		.annotations = merged_annotations(rollout, (struct str_map){0}),
@@ -131,6 +142,19 @@ static struct apps_v1_replica_set *make_set(const struct rollout *rollout)
 	set->metadata.annotations = str_map_set(&set->metadata.annotations, STR(REVISION_ANNOTATION),
 						number(next_revision(rollout), arena), arena);
 	return set;
+}
+
+/* The revisions that a set had, oldest first, with @own at the end; the first are forgotten when there are too many. */
+static struct str history_with(struct str history, int64_t own, struct arena *arena)
+{
+	struct str last = number(own, arena);
+
+	while (history.len && history.len + last.len + 1 > HISTORY_LEN) {
+		int64_t comma = str_index(history, ',');
+
+		history = comma < 0 ? STR_EMPTY : str_from_at(history, (size_t)comma + 1);
+	}
+	return history.len ? arena_printf(arena, STR_FMT "," STR_FMT, STR_ARG(history), STR_ARG(last)) : last;
 }
 
 /* The current set keeps the highest revision; what it had before goes to its history. */
@@ -146,17 +170,30 @@ static void renumber(const struct rollout *rollout, struct apps_v1_replica_set *
 	if (own)
 		next->metadata.annotations =
 			str_map_set(&next->metadata.annotations, STR(REVISION_HISTORY_ANNOTATION),
-				    history ? arena_printf(arena, STR_FMT ",%lld", STR_ARG(*history), (long long)own)
-					    : number(own, arena),
-				    arena);
+				    history_with(history ? *history : STR_EMPTY, own, arena), arena);
 	next->metadata.annotations =
 		str_map_set(&next->metadata.annotations, STR(REVISION_ANNOTATION), number(revision, arena), arena);
 }
 
-void deployment_plan_current(struct rollout *rollout)
+/* Has something else the name the new set would get?  Then the hash must differ. */
+static bool collides(const struct rollout *rollout)
 {
-	if (rollout->current.object || rollout->deployment->spec.paused)
+	struct str hash = deployment_template_hash(&rollout->deployment->spec.template, rollout->collision_count,
+						   rollout->plan->arena);
+	struct str name = set_name(rollout, hash);
+
+	for (size_t i = 0; i < rollout->candidates.len; i++)
+		if (str_eq(rollout->candidates.items[i]->meta->name, name))
+			return true;
+	return false;
+}
+
+void deployment_make_current(struct rollout *rollout)
+{
+	if (rollout->current.object)
 		return;
+	while (collides(rollout))
+		rollout->collision_count++;
 	rollout->current = (struct rollout_set){.set = make_set(rollout)};
 	rollout->created = true;
 }
@@ -170,7 +207,10 @@ static void plan_creation(struct rollout *rollout)
 	set->spec.replicas = ARENA_DUP(rollout->plan->arena, int32_t, &rollout->current.wanted);
 	set->metadata.annotations = sized_annotations(rollout, set->metadata.annotations);
 	change = plan_create(rollout->plan, rollout->replicasets, set);
-	change->on_failure = (struct change_event){"ReplicaSetCreateError", "Failed to create new replica set: %s"};
+	change->on_failure = (struct change_event){
+		"ReplicaSetCreateError",
+		str_c(arena_printf(rollout->plan->arena, "Failed to create new replica set \"" STR_FMT "\": %%s",
+				   STR_ARG(set->metadata.name)))};
 	if (rollout->current.wanted > 0)
 		plan_event(rollout->plan, "Normal", "ScalingReplicaSet",
 			   "Scaled up replica set " STR_FMT " from 0 to %d", STR_ARG(set->metadata.name),
@@ -187,7 +227,7 @@ static void plan_size(struct rollout *rollout, const struct rollout_set *sized, 
 		next.spec.min_ready_seconds = rollout->deployment->spec.min_ready_seconds;
 		renumber(rollout, &next);
 	}
-	if (before || sized->wanted || is_current)
+	if (before != sized->wanted || (rollout->sizing && (before || is_current)))
 		next.metadata.annotations = sized_annotations(rollout, next.metadata.annotations);
 	next.spec.replicas = ARENA_DUP(rollout->plan->arena, int32_t, &sized->wanted);
 	if (!plan_diff(rollout->plan, rollout->replicasets, sized->set, &next, NULL, NULL))
@@ -208,12 +248,12 @@ void deployment_plan_sizes(struct rollout *rollout)
 		plan_size(rollout, &rollout->sets[i], false);
 }
 
-static bool disposable(const struct rollout_set *old)
+static bool is_empty(const struct rollout_set *old)
 {
 	const struct apps_v1_replica_set *set = old->set;
 
 	return set->status.replicas == 0 && set->spec.replicas && *set->spec.replicas == 0 && old->wanted == 0 &&
-	       set->metadata.generation <= set->status.observed_generation && !set->metadata.deletion_timestamp;
+	       set->metadata.generation <= set->status.observed_generation;
 }
 
 static int by_revision(const void *a, const void *b)
@@ -224,21 +264,23 @@ static int by_revision(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The oldest revisions beyond the limit go; one that still has pods counts and stays. */
 void deployment_plan_cleanup(struct rollout *rollout)
 {
-	int64_t limit = rollout->deployment->spec.revision_history_limit
-				? *rollout->deployment->spec.revision_history_limit
-				: 10;
+	const int32_t *limit = rollout->deployment->spec.revision_history_limit;
 	struct rollout_set *old;
 	size_t len = 0;
 
-	if (!deployment_complete(rollout) || rollout->sets_len == 0)
+	if (!limit || *limit == INT32_MAX || rollout->sets_len == 0)
+		return;
+	if (rollout->sizing ? !rollout->deployment->spec.paused : !deployment_complete(rollout))
 		return;
 	old = ARENA_NEW_N(rollout->plan->arena, struct rollout_set, rollout->sets_len);
 	for (size_t i = 0; i < rollout->sets_len; i++)
-		if (disposable(&rollout->sets[i]))
+		if (!rollout->sets[i].set->metadata.deletion_timestamp)
 			old[len++] = rollout->sets[i];
 	qsort(old, len, sizeof(*old), by_revision);
-	for (size_t i = 0; (int64_t)(len - i) > limit; i++)
-		plan_delete(rollout->plan, rollout->replicasets, &old[i].set->metadata)->independent = true;
+	for (size_t i = 0; i + (size_t)*limit < len; i++)
+		if (is_empty(&old[i]))
+			plan_delete(rollout->plan, rollout->replicasets, &old[i].set->metadata)->independent = true;
 }

@@ -64,8 +64,7 @@ static void set(const struct rollout *rollout, struct apps_v1_deployment_status 
 							 str_from(reason), message};
 	VEC_OF(struct apps_v1_deployment_condition) all = {0};
 
-	if (before && str_eq_c(before->status, value) && str_eq_c(before->reason, reason) &&
-	    (str_eq(before->message, message) || strcmp(type, "Progressing") != 0))
+	if (before && str_eq_c(before->status, value) && str_eq_c(before->reason, reason))
 		return;
 	if (before && str_eq_c(before->status, value))
 		condition.last_transition_time = before->last_transition_time;
@@ -74,6 +73,24 @@ static void set(const struct rollout *rollout, struct apps_v1_deployment_status 
 			vec_push(rollout->plan->arena, &all, *other);
 	vec_push(rollout->plan->arena, &all, condition);
 	status->conditions = (struct apps_v1_deployment_condition_slice){all.items, all.len};
+}
+
+static void drop(const struct rollout *rollout, struct apps_v1_deployment_status *status, const char *type)
+{
+	VEC_OF(struct apps_v1_deployment_condition) kept = {0};
+
+	SLICE_FOREACH (condition, status->conditions)
+		if (!str_eq_c(condition->type, type))
+			vec_push(rollout->plan->arena, &kept, *condition);
+	status->conditions = (struct apps_v1_deployment_condition_slice){kept.items, kept.len};
+}
+
+/* Is its progress watched at all? */
+static bool has_deadline(const struct rollout *rollout)
+{
+	const int32_t *deadline = rollout->deployment->spec.progress_deadline_seconds;
+
+	return deadline && *deadline != NO_DEADLINE;
 }
 
 static bool is_complete(const struct rollout *rollout, const struct apps_v1_deployment_status *status)
@@ -106,8 +123,7 @@ static bool timed_out(const struct rollout *rollout, const struct apps_v1_deploy
 	int64_t left;
 
 	*ret_wait = 0;
-	if (!progressing || !deadline || *deadline == NO_DEADLINE ||
-	    str_eq(progressing->reason, STR("NewReplicaSetAvailable")))
+	if (!progressing || str_eq(progressing->reason, STR("NewReplicaSetAvailable")))
 		return false;
 	if (str_eq(progressing->reason, STR("ProgressDeadlineExceeded")))
 		return true;
@@ -127,24 +143,41 @@ static struct str say(const struct rollout *rollout, const char *before, const c
 	return arena_printf(rollout->plan->arena, "%s\"" STR_FMT "\"%s", before, STR_ARG(current_name(rollout)), after);
 }
 
+/* Any progress counts from now, also when it was said of the rollout before. */
+static void set_progressing(const struct rollout *rollout, struct apps_v1_deployment_status *status)
+{
+	const struct apps_v1_deployment_condition *before = find(status, "Progressing");
+	struct timestamp since = {0};
+
+	if (before && str_eq(before->status, STR("True")))
+		since = before->last_transition_time;
+	drop(rollout, status, "Progressing");
+	set(rollout, status, "Progressing", "True", "ReplicaSetUpdated",
+	    say(rollout, "ReplicaSet ", " is progressing."));
+	if (since.is_set)
+		EDIT(struct apps_v1_deployment_condition, &status->conditions.items[status->conditions.len - 1])
+			->last_transition_time = since;
+}
+
 static void set_progress(struct rollout *rollout, struct apps_v1_deployment_status *status)
 {
 	const struct apps_v1_deployment_condition *before = find(status, "Progressing");
 	int64_t wait = 0;
 
-	if (is_complete(rollout, status) && rollout->current.object) {
-		set(rollout, status, "Progressing", "True", "NewReplicaSetAvailable",
-		    say(rollout, "ReplicaSet ", " has successfully progressed."));
-	} else if (is_progressing(rollout, status)) {
-		set(rollout, status, "Progressing", "True", "ReplicaSetUpdated",
-		    say(rollout, "ReplicaSet ", " is progressing."));
-	} else if (timed_out(rollout, status, &wait)) {
-		set(rollout, status, "Progressing", "False", "ProgressDeadlineExceeded",
-		    say(rollout, "ReplicaSet ", " has timed out progressing."));
-	} else if (!before && rollout->current.set) {
+	if (before && str_eq(before->reason, STR("NewReplicaSetAvailable")) &&
+	    status->replicas == status->updated_replicas)
+		return; /* the rollout is over; pods that come and go are none of its business */
+	if (!before && rollout->current.object)
 		set(rollout, status, "Progressing", "True", "FoundNewReplicaSet",
 		    say(rollout, "Found new replica set ", ""));
-	}
+	if (is_complete(rollout, status) && rollout->current.object)
+		set(rollout, status, "Progressing", "True", "NewReplicaSetAvailable",
+		    say(rollout, "ReplicaSet ", " has successfully progressed."));
+	else if (is_progressing(rollout, status))
+		set_progressing(rollout, status);
+	else if (timed_out(rollout, status, &wait))
+		set(rollout, status, "Progressing", "False", "ProgressDeadlineExceeded",
+		    say(rollout, "ReplicaSet ", " has timed out progressing."));
 	(void)timed_out(rollout, status, &wait);
 	if (wait)
 		rollout->plan->requeue_after_ns = wait + NS_PER_SEC;
@@ -156,27 +189,71 @@ static void set_paused(struct rollout *rollout, struct apps_v1_deployment_status
 	const struct apps_v1_deployment_condition *progressing = find(status, "Progressing");
 	bool said = progressing && str_eq(progressing->reason, STR("DeploymentPaused"));
 
+	if (progressing && str_eq(progressing->reason, STR("ProgressDeadlineExceeded")))
+		return; /* that it made no progress stays said */
 	if (rollout->deployment->spec.paused && !said)
 		set(rollout, status, "Progressing", "Unknown", "DeploymentPaused", STR("Deployment is paused"));
 	else if (!rollout->deployment->spec.paused && said)
 		set(rollout, status, "Progressing", "Unknown", "DeploymentResumed", STR("Deployment is resumed"));
 }
 
+static const struct apps_v1_replica_set_condition *failure_of(const struct rollout_set *set)
+{
+	if (set->object)
+		SLICE_FOREACH (condition, set->set->status.conditions)
+			if (str_eq(condition->type, STR("ReplicaFailure")))
+				return condition;
+	return NULL;
+}
+
+/* What a set fails with, the current one's first. */
 static void set_replica_failure(struct rollout *rollout, struct apps_v1_deployment_status *status)
 {
-	VEC_OF(struct apps_v1_deployment_condition) kept = {0};
+	const struct apps_v1_replica_set_condition *failure = failure_of(&rollout->current);
+	const struct apps_v1_deployment_condition *before = find(status, "ReplicaFailure");
+	VEC_OF(struct apps_v1_deployment_condition) all = {0};
 
-	if (rollout->current.object)
-		SLICE_FOREACH (condition, rollout->current.set->status.conditions)
-			if (str_eq(condition->type, STR("ReplicaFailure"))) {
-				set(rollout, status, "ReplicaFailure", "True", str_c(condition->reason),
-				    condition->message);
-				return;
-			}
-	SLICE_FOREACH (condition, status->conditions)
-		if (!str_eq(condition->type, STR("ReplicaFailure")))
-			vec_push(rollout->plan->arena, &kept, *condition);
-	status->conditions = (struct apps_v1_deployment_condition_slice){kept.items, kept.len};
+	for (size_t i = 0; i < rollout->sets_len && !failure; i++)
+		failure = failure_of(&rollout->sets[i]);
+	if (failure && before && str_eq(before->status, failure->status) && str_eq(before->reason, failure->reason))
+		return;
+	drop(rollout, status, "ReplicaFailure");
+	if (!failure)
+		return;
+	SLICE_FOREACH (other, status->conditions)
+		vec_push(rollout->plan->arena, &all, *other);
+	vec_push(rollout->plan->arena, &all,
+		 (struct apps_v1_deployment_condition){failure->type, failure->status, failure->last_transition_time,
+						       failure->last_transition_time, failure->reason,
+						       failure->message});
+	status->conditions = (struct apps_v1_deployment_condition_slice){all.items, all.len};
+}
+
+/* The new set could not be made when that was tried last. */
+static bool set_create_failure(struct rollout *rollout, struct apps_v1_deployment_status *status)
+{
+	SLICE_FOREACH (failure, rollout->plan->failures)
+		if (failure->resource == rollout->replicasets && failure->operation == API_CREATE) {
+			set(rollout, status, "Progressing", "False", "ReplicaSetCreateError",
+			    arena_printf(rollout->plan->arena,
+					 "Failed to create new replica set \"" STR_FMT "\": " STR_FMT,
+					 STR_ARG(current_name(rollout)), STR_ARG(failure->message)));
+			return true;
+		}
+	return false;
+}
+
+static void judge_progress(struct rollout *rollout, struct apps_v1_deployment_status *status)
+{
+	if (!has_deadline(rollout)) {
+		drop(rollout, status, "Progressing");
+		return;
+	}
+	if (rollout->created && !set_create_failure(rollout, status))
+		set(rollout, status, "Progressing", "True", "NewReplicaSetCreated",
+		    say(rollout, "Created new replica set ", ""));
+	if (!rollout->created)
+		set_progress(rollout, status);
 }
 
 void deployment_plan_status(struct rollout *rollout)
@@ -192,13 +269,14 @@ void deployment_plan_status(struct rollout *rollout)
 	else
 		set(rollout, &next.status, "Available", "False", "MinimumReplicasUnavailable",
 		    STR("Deployment does not have minimum availability."));
-	if (rollout->created)
-		set(rollout, &next.status, "Progressing", "True", "NewReplicaSetCreated",
-		    say(rollout, "Created new replica set ", ""));
-	set_paused(rollout, &next.status);
-	if (!rollout->deployment->spec.paused && !rollout->created)
-		set_progress(rollout, &next.status);
-	set_replica_failure(rollout, &next.status);
+	if (!rollout->deployment->metadata.deletion_timestamp) {
+		if (has_deadline(rollout))
+			set_paused(rollout, &next.status);
+		if (!rollout->sizing) {
+			judge_progress(rollout, &next.status);
+			set_replica_failure(rollout, &next.status);
+		}
+	}
 	change = plan_diff(rollout->plan, rollout->deployments, rollout->deployment, &next, "status", "status");
 	if (change)
 		change->tolerate_missing = true;

@@ -1,9 +1,9 @@
 /* What every controller that owns pods does alike; see pod_control.h. */
 #include "controllers/pod_control.h"
 
+#include "base/clock.h"
 #include "logic/owner.h"
 #include "logic/pod.h"
-#include "types/selector.h"
 
 static struct str orphan_value(struct str namespace, struct arena *arena)
 {
@@ -59,38 +59,50 @@ static void plan_release(struct plan *plan, const struct resource *pods, const s
 		->tolerate_missing = true;
 }
 
+struct selector pod_control_selector(const struct meta_v1_label_selector *labels, struct arena *arena)
+{
+	struct selector selector = {.nothing = true};
+	struct error ignored = {0};
+
+	if (selector_from_label_selector(labels, arena, &selector, &ignored) < 0)
+		selector = (struct selector){.nothing = true};
+	return selector;
+}
+
+bool pod_control_claims(struct plan *plan, const struct resource *resource, const struct object *owner,
+			const struct selector *selector, const struct object *object)
+{
+	bool matches = selector_matches(selector, &object->meta->labels);
+
+	if (owner_is(object->meta, owner->meta->uid)) {
+		if (!matches && !owner->meta->deletion_timestamp)
+			plan_release(plan, resource, owner, object);
+		return matches;
+	}
+	if (!matches || owner_controller(object->meta) || owner->meta->deletion_timestamp ||
+	    object->meta->deletion_timestamp)
+		return false;
+	plan_adoption(plan, resource, owner, object);
+	return true;
+}
+
 struct object_slice pod_control_claim(struct plan *plan, const struct resource *pods, struct object *owner,
 				      const struct meta_v1_label_selector *labels, struct object_slice candidates,
 				      int32_t *ret_terminating)
 {
+	struct selector selector = pod_control_selector(labels, plan->arena);
 	VEC_OF(struct object *) active = {0};
-	struct selector selector = {.nothing = true};
-	struct error ignored = {0}; /* a selector that validation let through parses */
 	int32_t terminating = 0;
 
-	if (selector_from_label_selector(labels, plan->arena, &selector, &ignored) < 0)
-		selector.nothing = true;
 	for (size_t i = 0; i < candidates.len; i++) {
 		const struct core_v1_pod *pod = OBJECT_AS(core_v1_pod, candidates.items[i]);
-		bool own = owner_is(&pod->metadata, owner->meta->uid);
-		bool matches = selector_matches(&selector, &pod->metadata.labels);
 
-		if (own && !matches) {
-			if (!owner->meta->deletion_timestamp)
-				plan_release(plan, pods, owner, candidates.items[i]);
-			continue;
-		}
-		if (!own && (!matches || owner_controller(&pod->metadata)))
-			continue;
-		if (!pod_is_active(pod)) {
-			terminating += own && pod->metadata.deletion_timestamp && !pod_is_finished(pod);
-			continue;
-		}
-		if (!own && owner->meta->deletion_timestamp)
-			continue;
-		if (!own)
-			plan_adoption(plan, pods, owner, candidates.items[i]);
-		vec_push(plan->arena, &active, candidates.items[i]);
+		if (!pod_is_active(pod))
+			terminating += pod->metadata.deletion_timestamp && !pod_is_finished(pod) &&
+				       owner_is(&pod->metadata, owner->meta->uid) &&
+				       selector_matches(&selector, &pod->metadata.labels);
+		else if (pod_control_claims(plan, pods, owner, &selector, candidates.items[i]))
+			vec_push(plan->arena, &active, candidates.items[i]);
 	}
 	*ret_terminating = terminating;
 	return (struct object_slice){active.items, active.len};
@@ -129,20 +141,59 @@ static int64_t deletion_cost(const struct core_v1_pod *pod)
 	return text && str_parse_int64(*text, &cost) == 0 && cost >= INT32_MIN && cost <= INT32_MAX ? cost : 0;
 }
 
-static int32_t most_restarts(const struct core_v1_pod *pod)
+static int64_t most_restarts(const struct core_v1_pod *pod)
 {
-	int32_t most = 0;
+	int64_t most = 0;
 
 	SLICE_FOREACH (status, pod->status.container_statuses)
-		most = MAX(most, status->restart_count);
+		most = MAX(most, (int64_t)status->restart_count);
 	return most;
+}
+
+static bool is_sidecar(const struct core_v1_pod *pod, struct str name)
+{
+	SLICE_FOREACH (container, pod->spec.init_containers)
+		if (str_eq(container->name, name))
+			return container->restart_policy && str_eq(*container->restart_policy, STR("Always"));
+	return false;
+}
+
+static int64_t most_sidecar_restarts(const struct core_v1_pod *pod)
+{
+	int64_t most = 0;
+
+	SLICE_FOREACH (status, pod->status.init_container_statuses)
+		if (is_sidecar(pod, status->name))
+			most = MAX(most, (int64_t)status->restart_count);
+	return most;
+}
+
+/* The power of two that the nanoseconds since @time have; -1 for the future. */
+static int magnitude(int64_t time, int64_t now)
+{
+	int64_t age = now - time * NS_PER_SEC;
+
+	return age > 0 ? 63 - __builtin_clzll((unsigned long long)age) : -1;
+}
+
+/* Younger first, where younger means by an order of magnitude; 0: no time is known, or they are the same. */
+static int by_age(int64_t a, int64_t b, int64_t now, struct str uid_a, struct str uid_b)
+{
+	int order;
+
+	if (a == b)
+		return 0;
+	if (!a || !b)
+		return a ? 1 : -1;
+	order = magnitude(a, now) - magnitude(b, now);
+	return order ? order : str_cmp(uid_a, uid_b);
 }
 
 static int64_t ready_since(const struct core_v1_pod *pod)
 {
 	const struct core_v1_pod_condition *ready = pod_condition(pod, STR("Ready"));
 
-	return ready && str_eq(ready->status, STR("True")) ? ready->last_transition_time.seconds : 0;
+	return ready ? ready->last_transition_time.seconds : 0;
 }
 
 static int order(int64_t a, int64_t b)
@@ -150,19 +201,30 @@ static int order(int64_t a, int64_t b)
 	return a < b ? -1 : a > b;
 }
 
+struct ranked {
+	struct object *object;
+	const struct core_v1_pod *pod;
+	int64_t crowd; /* related pods on its node */
+	int64_t now;
+};
+
 /* Upstream's rules in its order; the last is a tie-break by name, so that a plan does not depend on hash order. */
 static int deleted_before(const void *x, const void *y)
 {
-	const struct core_v1_pod *a = OBJECT_AS(core_v1_pod, *(struct object *const *)x);
-	const struct core_v1_pod *b = OBJECT_AS(core_v1_pod, *(struct object *const *)y);
+	const struct ranked *first = x, *second = y;
+	const struct core_v1_pod *a = first->pod, *b = second->pod;
+	bool ready = pod_is_ready(a) && pod_is_ready(b);
 	const int rules[] = {
 		order(!str_empty(a->spec.node_name), !str_empty(b->spec.node_name)),
 		order(phase_rank(a), phase_rank(b)),
 		order(pod_is_ready(a), pod_is_ready(b)),
 		order(deletion_cost(a), deletion_cost(b)),
-		order(ready_since(b), ready_since(a)),
+		order(second->crowd, first->crowd),
+		ready ? by_age(ready_since(a), ready_since(b), first->now, a->metadata.uid, b->metadata.uid) : 0,
 		order(most_restarts(b), most_restarts(a)),
-		order(b->metadata.creation_timestamp.seconds, a->metadata.creation_timestamp.seconds),
+		order(most_sidecar_restarts(b), most_sidecar_restarts(a)),
+		by_age(a->metadata.creation_timestamp.seconds, b->metadata.creation_timestamp.seconds, first->now,
+		       a->metadata.uid, b->metadata.uid),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
@@ -171,20 +233,31 @@ static int deleted_before(const void *x, const void *y)
 	return str_cmp(a->metadata.name, b->metadata.name);
 }
 
-void pod_control_rank_for_deletion(struct object_slice pods)
+static int64_t crowd_on(struct str node, struct object_slice related)
 {
-	if (pods.len)
-		qsort(pods.items, pods.len, sizeof(*pods.items), deleted_before);
+	int64_t crowd = 0;
+
+	for (size_t i = 0; i < related.len; i++) {
+		const struct core_v1_pod *pod = OBJECT_AS(core_v1_pod, related.items[i]);
+
+		crowd += pod_is_active(pod) && str_eq(pod->spec.node_name, node);
+	}
+	return crowd;
 }
 
-static bool selects(const struct meta_v1_label_selector *labels, const struct object *pod, struct arena *arena)
+void pod_control_rank_for_deletion(struct object_slice pods, struct object_slice related, int64_t now,
+				   struct arena *arena)
 {
-	struct selector selector = {.nothing = true};
-	struct error ignored = {0}; /* a selector that validation let through parses */
+	struct ranked *ranked = ARENA_NEW_N(arena, struct ranked, pods.len + 1);
 
-	if (selector_from_label_selector(labels, arena, &selector, &ignored) < 0)
-		return false;
-	return selector_matches(&selector, &pod->meta->labels);
+	for (size_t i = 0; i < pods.len; i++) {
+		const struct core_v1_pod *pod = OBJECT_AS(core_v1_pod, pods.items[i]);
+
+		ranked[i] = (struct ranked){pods.items[i], pod, crowd_on(pod->spec.node_name, related), now};
+	}
+	qsort(ranked, pods.len, sizeof(*ranked), deleted_before);
+	for (size_t i = 0; i < pods.len; i++)
+		pods.items[i] = ranked[i].object;
 }
 
 void pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
@@ -198,7 +271,13 @@ void pod_control_owner_keys(const struct object *pod, struct str kind, const str
 		return;
 	}
 	INFORMER_FOREACH(it, owners)
-	if (str_eq(it->object->meta->namespace, pod->meta->namespace) &&
-	    selects(selector_of(it->object), pod, keys->arena))
-		informer_keys_add(keys, object_key(it->object, keys->arena));
+	{
+		struct selector selector;
+
+		if (!str_eq(it->object->meta->namespace, pod->meta->namespace))
+			continue;
+		selector = pod_control_selector(selector_of(it->object), keys->arena);
+		if (selector_matches(&selector, &pod->meta->labels))
+			informer_keys_add(keys, object_key(it->object, keys->arena));
+	}
 }

@@ -10,12 +10,21 @@
 
 #include "client/reconciler.h"
 #include "types/gen/core_v1.h"
+#include "types/selector.h"
 
 /* Index of pods: by the owner's UID, orphans by their namespace. */
 void pod_control_index_owner(const struct object *pod, struct informer_keys *values);
 /* Pods that are or may become @owner's: its own and the orphans of its namespace; held in @arena. */
 struct object_slice pod_control_candidates(struct arena *arena, const struct informer *pods, int index,
 					   const struct meta_v1_object_meta *owner);
+/*
+ * Takes for @owner what it may have: true when @object is its own and matches @selector, or is an orphan that does and
+ * is adopted by the plan.  What is its own and no longer matches is let go by the plan.
+ */
+bool pod_control_claims(struct plan *plan, const struct resource *resource, const struct object *owner,
+			const struct selector *selector, const struct object *object);
+/* The selector of an object's spec; one that does not parse, which validation lets nobody write, selects nothing. */
+struct selector pod_control_selector(const struct meta_v1_label_selector *labels, struct arena *arena);
 /*
  * Sorts @candidates into the owner's: plans the adoption of matching orphans and the release of own pods that no longer
  * match.  Returns the active ones (arena), and how many of its own are going away in *ret_terminating.
@@ -26,11 +35,15 @@ struct object_slice pod_control_claim(struct plan *plan, const struct resource *
 /* A pod of @owner's to create: generateName from the owner's name, labels, annotations and spec from the template. */
 struct core_v1_pod pod_control_from_template(const struct core_v1_pod_template_spec *template,
 					     const struct object *owner, struct arena *arena);
-/* Puts those first that are to be deleted first. */
-void pod_control_rank_for_deletion(struct object_slice pods);
 /*
- * Keys of the owners a pod event concerns: its controller when that is of @kind, or for an orphan the objects of
- * @owners in its namespace whose selector it matches.
+ * Puts those first that are to be deleted first.  @related: the pods among which those of a crowded node go before
+ * others.  @now: wall clock, nanoseconds; ages are told apart by their order of magnitude.
+ */
+void pod_control_rank_for_deletion(struct object_slice pods, struct object_slice related, int64_t now,
+				   struct arena *arena);
+/*
+ * Keys of the owners an event of @pod (or of anything else that is claimed) concerns: its controller when that is of
+ * @kind, or for an orphan the objects of @owners in its namespace whose selector it matches.
  */
 typedef const struct meta_v1_label_selector *pod_control_selector_fn(const struct object *owner);
 void pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,

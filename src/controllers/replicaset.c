@@ -5,8 +5,9 @@
  * claimed by selector and controller reference as upstream claims them: a matching orphan is adopted, an owned pod that
  * no longer matches is released.  Behaviour: facts/controllers.txt, `rs`.
  */
+#include "controllers/replicaset.h"
+
 #include "base/clock.h"
-#include "controllers/controller.h"
 #include "controllers/pod_control.h"
 #include "logic/owner.h"
 #include "logic/pod.h"
@@ -20,50 +21,64 @@ struct replicaset {
 	struct reconciler *reconciler;
 	const struct resource *replicasets, *pods;
 	struct informer *replicaset_informer, *pod_informer;
-	int pods_by_owner;
+	int pods_by_owner, sets_by_owner;
 };
 
-struct inputs {
-	const struct replicaset *controller;
-	struct object *object;
-	struct object_slice candidates;
-};
+/* Pods of all sets with the same controller, as a Deployment has in a rollout: they tell how crowded a node is. */
+static struct object_slice related_pods(const struct replicaset *controller, const struct object *set,
+					struct arena *arena)
+{
+	const struct meta_v1_owner_reference *owner = owner_controller(set->meta);
+	VEC_OF(struct object *) all = {0};
+
+	if (!owner)
+		return reconciler_hold_indexed(arena, controller->pod_informer, controller->pods_by_owner,
+					       set->meta->uid);
+	INFORMER_FOREACH_INDEXED(other, controller->replicaset_informer, controller->sets_by_owner, owner->uid)
+	INFORMER_FOREACH_INDEXED(pod, controller->pod_informer, controller->pods_by_owner, other->object->meta->uid)
+	vec_push(arena, &all, reconciler_hold(arena, pod->object));
+	return (struct object_slice){all.items, all.len};
+}
 
 static void *gather(void *cookie, struct str key, struct arena *arena)
 {
 	struct replicaset *controller = cookie;
 	struct object *object = informer_get(controller->replicaset_informer, key);
-	struct inputs *inputs;
+	struct replicaset_inputs *inputs;
 
 	if (!object)
 		return NULL;
-	inputs = ARENA_NEW(arena, struct inputs);
-	inputs->controller = controller;
+	inputs = ARENA_NEW(arena, struct replicaset_inputs);
+	inputs->replicasets = controller->replicasets;
+	inputs->pods = controller->pods;
+	inputs->related = related_pods(controller, object, arena);
 	inputs->object = reconciler_hold(arena, object);
 	inputs->candidates =
 		pod_control_candidates(arena, controller->pod_informer, controller->pods_by_owner, object->meta);
 	return inputs;
 }
 
-static void plan_creates(struct plan *plan, const struct inputs *inputs, size_t count)
+static void plan_creates(struct plan *plan, const struct replicaset_inputs *inputs, size_t count)
 {
 	const struct apps_v1_replica_set *set = OBJECT_AS(apps_v1_replica_set, inputs->object);
 	struct core_v1_pod pod = pod_control_from_template(&set->spec.template, inputs->object, plan->arena);
 
 	for (size_t i = 0; i < count; i++) {
 		struct change *change =
-			plan_create(plan, inputs->controller->pods, ARENA_DUP(plan->arena, struct core_v1_pod, &pod));
+			plan_create(plan, inputs->pods, ARENA_DUP(plan->arena, struct core_v1_pod, &pod));
 
 		change->on_success = (struct change_event){"SuccessfulCreate", "Created pod: %s"};
 		change->on_failure = (struct change_event){"FailedCreate", "Error creating: %s"};
 	}
 }
 
-static void plan_deletes(struct plan *plan, const struct inputs *inputs, struct object_slice active, size_t count)
+static void plan_deletes(struct plan *plan, const struct replicaset_inputs *inputs, struct object_slice active,
+			 size_t count, int64_t now)
 {
-	pod_control_rank_for_deletion(active);
+	if (count < active.len)
+		pod_control_rank_for_deletion(active, inputs->related, now, plan->arena);
 	for (size_t i = 0; i < count; i++) {
-		struct change *change = plan_delete(plan, inputs->controller->pods, active.items[i]->meta);
+		struct change *change = plan_delete(plan, inputs->pods, active.items[i]->meta);
 
 		change->independent = true;
 		change->on_success = (struct change_event){"SuccessfulDelete", "Deleted pod: %s"};
@@ -107,33 +122,66 @@ static struct apps_v1_replica_set_status count_pods(const struct apps_v1_replica
 	return status;
 }
 
-static void plan_replicas(struct plan *plan, const struct inputs *inputs, struct object_slice active, int32_t replicas)
+/* Upstream's ReplicaFailure: the first pod that could not be made or deleted, until one try goes well. */
+static void set_failure(struct apps_v1_replica_set_status *status, size_t active, int32_t replicas, int64_t now,
+			const struct replicaset_inputs *inputs, struct plan *plan)
+{
+	const struct change_failure *failure = NULL;
+	VEC_OF(struct apps_v1_replica_set_condition) conditions = {0};
+
+	for (size_t i = 0; i < plan->failures.len && !failure; i++)
+		if (plan->failures.items[i].resource == inputs->pods && plan->failures.items[i].operation != API_PATCH)
+			failure = &plan->failures.items[i];
+	SLICE_FOREACH (condition, status->conditions) {
+		if (str_eq(condition->type, STR("ReplicaFailure"))) {
+			if (!failure)
+				continue;
+			failure = NULL; /* told already */
+		}
+		vec_push(plan->arena, &conditions, *condition);
+	}
+	if (failure)
+		vec_push(plan->arena, &conditions,
+			 (struct apps_v1_replica_set_condition){
+				 .type = STR("ReplicaFailure"),
+				 .status = STR("True"),
+				 .last_transition_time = {now / NS_PER_SEC, 0, true},
+				 .reason = active < (size_t)replicas   ? STR("FailedCreate")
+					   : active > (size_t)replicas ? STR("FailedDelete")
+								       : STR_EMPTY,
+				 .message = failure->message});
+	status->conditions = (struct apps_v1_replica_set_condition_slice){conditions.items, conditions.len};
+}
+
+static void plan_replicas(struct plan *plan, const struct replicaset_inputs *inputs, struct object_slice active,
+			  int32_t replicas, int64_t now)
 {
 	if (active.len < (size_t)replicas)
 		plan_creates(plan, inputs, MIN((size_t)replicas - active.len, (size_t)BURST_REPLICAS));
 	else if (active.len > (size_t)replicas)
-		plan_deletes(plan, inputs, active, MIN(active.len - (size_t)replicas, (size_t)BURST_REPLICAS));
+		plan_deletes(plan, inputs, active, MIN(active.len - (size_t)replicas, (size_t)BURST_REPLICAS), now);
 }
 
-static void plan_set(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
+void replicaset_plan(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
 {
-	const struct inputs *inputs = data;
+	const struct replicaset_inputs *inputs = data;
 	const struct apps_v1_replica_set *set = OBJECT_AS(apps_v1_replica_set, inputs->object);
 	struct apps_v1_replica_set next = *set;
 	struct object_slice active;
-	int32_t terminating;
+	int32_t terminating, replicas = set->spec.replicas ? *set->spec.replicas : 1;
 	struct change *change;
 
 	plan->involved = inputs->object;
-	active = pod_control_claim(plan, inputs->controller->pods, inputs->object, set->spec.selector,
-				   inputs->candidates, &terminating);
+	active = pod_control_claim(plan, inputs->pods, inputs->object, set->spec.selector, inputs->candidates,
+				   &terminating);
 	/* The status first: it tells what was seen, and creating pods may fail for long. */
 	next.status = count_pods(set, active, terminating, now, plan);
-	change = plan_diff(plan, inputs->controller->replicasets, set, &next, "status", "status");
+	set_failure(&next.status, active.len, replicas, now, inputs, plan);
+	change = plan_diff(plan, inputs->replicasets, set, &next, "status", "status");
 	if (change)
 		change->independent = change->tolerate_missing = true;
 	if (!set->metadata.deletion_timestamp)
-		plan_replicas(plan, inputs, active, set->spec.replicas ? *set->spec.replicas : 1);
+		plan_replicas(plan, inputs, active, replicas, now);
 }
 
 static const struct meta_v1_label_selector *selector_of(const struct object *set)
@@ -152,7 +200,7 @@ static void map_pod(void *cookie, const struct object *pod, struct informer_keys
 static void *start(struct controller_context *context)
 {
 	static const struct reconciler_ops ops = {
-		.name = "replicaset-controller", .gather = gather, .plan = plan_set, .workers = 5};
+		.name = "replicaset-controller", .gather = gather, .plan = replicaset_plan, .workers = 5};
 	struct replicaset *controller = XNEW(struct replicaset);
 
 	controller->replicasets = client_resource("apps", "v1", "replicasets");
@@ -160,6 +208,8 @@ static void *start(struct controller_context *context)
 	controller->replicaset_informer = informer_set_get(context->informers, controller->replicasets);
 	controller->pod_informer = informer_set_get(context->informers, controller->pods);
 	controller->pods_by_owner = informer_set_index(context->informers, controller->pods, pod_control_index_owner);
+	controller->sets_by_owner =
+		informer_set_index(context->informers, controller->replicasets, pod_control_index_owner);
 	controller->reconciler = controller_reconciler(context, &ops, controller);
 	reconciler_add_source(controller->reconciler, controller->replicaset_informer, NULL);
 	reconciler_add_source(controller->reconciler, controller->pod_informer, map_pod);
