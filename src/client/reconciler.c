@@ -43,6 +43,7 @@ struct job {
 	struct loop_call done;
 	struct reconciler *reconciler;
 	struct work *work;
+	int64_t began;
 	struct arena arena;
 	struct object *subject; /* what the key names, held; NULL: nothing */
 	void *inputs;
@@ -56,6 +57,7 @@ struct work {
 	struct list link;	/* in ready, while QUEUED and nothing is awaited */
 	struct heap_node timer; /* in delayed, while a time is set */
 	int64_t due;
+	int64_t queued_at;
 	unsigned failures;
 	struct job *failed;    /* the last job, when it failed: the next plan is told */
 	struct writes *writes; /* of the last job, while they are awaited */
@@ -155,6 +157,9 @@ static void make_ready(struct reconciler *reconciler, struct work *work)
 static void set_queued(struct reconciler *reconciler, struct work *work)
 {
 	set_state(work, WORK_QUEUED);
+	work->queued_at = clock_monotonic_ns();
+	if (reconciler->config.observer)
+		reconciler->config.observer->queued(reconciler->config.observer_data);
 	if (!work->writes)
 		make_ready(reconciler, work);
 }
@@ -321,6 +326,12 @@ static int64_t retry_delay(unsigned failures)
 	return MIN(delay, RETRY_MAX_NS);
 }
 
+static void tell_done(const struct reconciler *reconciler, int64_t began)
+{
+	if (reconciler->config.observer)
+		reconciler->config.observer->done(reconciler->config.observer_data, clock_monotonic_ns() - began);
+}
+
 static void on_job_done(struct loop_call *call)
 {
 	struct job *job = CONTAINER_OF(call, struct job, done);
@@ -338,7 +349,10 @@ static void on_job_done(struct loop_call *call)
 	if (job->result.failed && !job->result.conflict)
 		log_warn("reconcile failed", "controller=%s key=" STR_FMT " error=\"%s\"", reconciler->config.ops->name,
 			 STR_ARG(work->key), job->result.err.message);
+	tell_done(reconciler, job->began);
 	work->failures = job->result.failed ? work->failures + 1 : 0;
+	if (job->result.failed && reconciler->config.observer)
+		reconciler->config.observer->retried(reconciler->config.observer_data);
 	wait_for_writes(reconciler, work, &job->result);
 	if (dirty || job->result.conflict) {
 		set_queued(reconciler, work);
@@ -399,11 +413,14 @@ static void hand_over_failures(struct work *work, struct job *job)
 
 static void start_job(struct reconciler *reconciler, struct work *work)
 {
-	int64_t quarantine = crash_quarantine_left(reconciler->config.ops->name, work->key, clock_monotonic_ns());
+	const struct reconciler_config *config = &reconciler->config;
+	int64_t now = clock_monotonic_ns(), quarantine = crash_quarantine_left(config->ops->name, work->key, now);
 	struct crash_note *note;
 	struct job *job;
 
 	set_state(work, WORK_RUNNING);
+	if (config->observer)
+		config->observer->taken(config->observer_data, now - work->queued_at);
 	if (quarantine) {
 		leave_alone(reconciler, work, quarantine);
 		return;
@@ -411,12 +428,14 @@ static void start_job(struct reconciler *reconciler, struct work *work)
 	job = XNEW(struct job);
 	job->reconciler = reconciler;
 	job->work = work;
+	job->began = now;
 	job->plan.arena = &job->arena;
-	note = crash_note_begin(reconciler->config.ops->name, work->key);
+	note = crash_note_begin(config->ops->name, work->key);
 	job->subject = reconciler_hold(&job->arena, subject_of(reconciler, work->key));
-	job->inputs = reconciler->config.ops->gather(reconciler->config.cookie, work->key, &job->arena);
+	job->inputs = config->ops->gather(config->cookie, work->key, &job->arena);
 	crash_note_end(note);
 	if (!job->inputs) {
+		tell_done(reconciler, job->began);
 		job_free(job);
 		set_state(work, WORK_IDLE);
 		work->failures = 0;
@@ -426,7 +445,7 @@ static void start_job(struct reconciler *reconciler, struct work *work)
 	}
 	hand_over_failures(work, job);
 	reconciler->running++;
-	worker_pool_submit(reconciler->config.pool, run_job, job);
+	worker_pool_submit(config->pool, run_job, job);
 }
 
 static bool inputs_synced(const struct reconciler *reconciler)

@@ -102,6 +102,16 @@ struct reconciler_ops {
 	unsigned workers; /* keys in work at once */
 };
 
+/* Told what becomes of keys, on the loop thread: for who counts it. */
+struct reconciler_observer {
+	void (*queued)(void *data);
+	void (*taken)(void *data, int64_t waited_ns);
+	/* The work on it is over, whatever its result. */
+	void (*done)(void *data, int64_t worked_ns);
+	/* It failed, and will be queued again after a while. */
+	void (*retried)(void *data);
+};
+
 struct reconciler_config {
 	const struct reconciler_ops *ops;
 	void *cookie;
@@ -109,6 +119,8 @@ struct reconciler_config {
 	struct worker_pool *pool;
 	struct transport *transport;
 	struct recorder *recorder;
+	const struct reconciler_observer *observer; /* NULL: nobody */
+	void *observer_data;
 };
 
 struct reconciler *reconciler_new(const struct reconciler_config *config);

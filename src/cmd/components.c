@@ -2,6 +2,7 @@
 #include "cmd/components.h"
 
 #include "apiserver/local_transport.h"
+#include "apiserver/server.h"
 #include "base/clock.h"
 #include "controllers/manager.h"
 #include "scheduler/scheduler.h"
@@ -29,6 +30,7 @@ static int start_controllers(struct components *components, const struct compone
 	struct controller_manager_config manager = {
 		.transport_for = local_transport_new,
 		.cookie = components->hub,
+		.metrics = config->server->metrics,
 		.options = {.cluster_ca = config->cluster_ca,
 			    .cluster_cidrs = {&components->cluster_cidr, components->cluster_cidr.len ? 1 : 0},
 			    .node_cidr_mask_v4 = NODE_CIDR_MASK_V4,
@@ -46,9 +48,10 @@ static void run_scheduler(void *scheduler)
 	scheduler_run(scheduler);
 }
 
-static int start_scheduler(struct components *components, struct error *err)
+static int start_scheduler(struct components *components, const struct components_config *config, struct error *err)
 {
-	struct scheduler_config scheduler = {.transport = local_transport_new(components->hub, STR(SCHEDULER_USER))};
+	struct scheduler_config scheduler = {.transport = local_transport_new(components->hub, STR(SCHEDULER_USER)),
+					     .metrics = config->server->metrics};
 
 	components->scheduler = scheduler_new(&scheduler);
 	return thread_start("scheduler", run_scheduler, components->scheduler, &components->scheduler_thread, err);
@@ -61,7 +64,7 @@ int components_start(const struct components_config *config, struct components *
 	components->cluster_cidr = config->cluster_cidr;
 	if (local_hub_new(config->server, &components->hub, err) < 0 ||
 	    (!config->no_controllers && start_controllers(components, config, err) < 0) ||
-	    (!config->no_scheduler && start_scheduler(components, err) < 0)) {
+	    (!config->no_scheduler && start_scheduler(components, config, err) < 0)) {
 		components_stop(components);
 		return -(int)err->code;
 	}

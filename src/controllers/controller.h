@@ -23,7 +23,11 @@ struct controller_options {
 	int64_t node_monitor_period_ns;
 };
 
+struct metrics;
+
 struct controller_context {
+	struct arena *arena; /* as long as the controllers */
+	struct metrics *metrics;
 	struct loop *loop;
 	struct worker_pool *pool;
 	struct informer_set *informers;

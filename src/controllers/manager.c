@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "component/queue_metrics.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
 
@@ -14,12 +15,17 @@
 struct reconciler *controller_reconciler(struct controller_context *context, const struct reconciler_ops *ops,
 					 void *cookie)
 {
+	struct queue_metrics *counted = ARENA_NEW(context->arena, struct queue_metrics);
+
+	queue_metrics_init(counted, context->metrics, ops->name);
 	return reconciler_new(&(struct reconciler_config){.ops = ops,
 							  .cookie = cookie,
 							  .loop = context->loop,
 							  .pool = context->pool,
 							  .transport = context->transport,
-							  .recorder = context->recorder});
+							  .recorder = context->recorder,
+							  .observer = &queue_observer,
+							  .observer_data = counted});
 }
 
 struct running {
@@ -66,7 +72,9 @@ static void start_controller(struct controller_manager *manager, const struct co
 
 	*running =
 		(struct running){.controller = controller,
-				 .context = {.loop = manager->loop,
+				 .context = {.arena = &manager->arena,
+					     .metrics = manager->config.metrics,
+					     .loop = manager->loop,
 					     .pool = manager->pool,
 					     .informers = manager->informers,
 					     .transport = manager->config.transport_for(manager->config.cookie, user),

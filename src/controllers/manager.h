@@ -20,6 +20,7 @@ struct controller_manager_config {
 	struct controller_options options;
 	/* As --controllers: "*", names, "-name"; empty: all. */
 	struct str_slice controllers;
+	struct metrics *metrics; /* borrowed: what its queues do */
 };
 
 struct controller_manager *controller_manager_new(const struct controller_manager_config *config);

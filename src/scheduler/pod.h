@@ -80,6 +80,7 @@ struct sched_pod {
 	int64_t ready_at;     /* end of its backoff */
 	uint32_t rejections;  /* in a row, by plugins */
 	uint32_t errors;      /* in a row */
+	uint32_t attempts;    /* decisions about it since it came */
 	uint32_t rejected_by; /* bits of plugins; 0: of none in particular */
 
 	/* The scheduler's: a write for it under way, and the one to follow. */

@@ -10,6 +10,7 @@
 #include "logic/pod.h"
 #include "scheduler/decide.h"
 #include "scheduler/queue.h"
+#include "scheduler/scheduler_metrics.h"
 #include "scheduler/write.h"
 #include "sys/crash.h"
 #include "sys/loop.h"
@@ -34,6 +35,7 @@ struct scheduler {
 	struct map pods; /* key -> struct sched_pod */
 	struct cache cache;
 	struct queue queue;
+	struct scheduler_metrics metrics;
 	struct decider decider;
 	struct loop_defer decide;
 	struct loop_timer tick;
@@ -103,10 +105,11 @@ static struct sched_write *new_write(struct scheduler *scheduler, const struct s
 	return write;
 }
 
-static void bind_pod(struct scheduler *scheduler, struct sched_pod *pod)
+static void bind_pod(struct scheduler *scheduler, struct sched_pod *pod, int64_t began)
 {
 	struct sched_write *write = new_write(scheduler, pod, WRITE_BINDING);
 
+	write->began = began;
 	write->node = arena_str(&write->arena, scheduler->cache.rows[pod->node].name);
 	order(scheduler, pod, write);
 }
@@ -155,6 +158,16 @@ static void start_tick(struct scheduler *scheduler)
 		loop_timer_start(&scheduler->tick, MAX(next - now, NS_PER_MS), 0);
 }
 
+/* An attempt that found a node ends with its binding; @pod: NULL when it has gone meanwhile. */
+static void count_binding(struct scheduler *scheduler, const struct sched_write *write, const struct sched_pod *pod)
+{
+	int64_t took = clock_monotonic_ns() - write->began;
+
+	scheduler_metrics_attempt(&scheduler->metrics, write->err.code ? SCHEDULE_ERROR : SCHEDULE_SCHEDULED, took);
+	if (!write->err.code && pod)
+		scheduler_metrics_bound(&scheduler->metrics, pod->attempts);
+}
+
 static void write_finished(void *data)
 {
 	struct sched_write *write = data;
@@ -162,6 +175,8 @@ static void write_finished(void *data)
 	struct sched_pod *pod = map_get(&scheduler->pods, write->key);
 
 	scheduler->writes--;
+	if (write->kind == WRITE_BINDING)
+		count_binding(scheduler, write, pod && pod->write == write ? pod : NULL);
 	if (pod && pod->write == write) {
 		struct sched_write *next = TAKE_PTR(pod->next_write);
 
@@ -194,8 +209,10 @@ static bool leave_alone(struct scheduler *scheduler, struct sched_pod *pod, int6
 static void decide_one(struct scheduler *scheduler, struct sched_pod *pod)
 {
 	struct crash_note *note = crash_note_begin(COMPONENT, pod->key);
+	int64_t began = clock_monotonic_ns();
 	struct decision decision;
 
+	pod->attempts++;
 	fault_point(COMPONENT, pod->object);
 	decide(&scheduler->decider, pod, &decision);
 	if (decision.slot != NODE_NONE) {
@@ -203,7 +220,7 @@ static void decide_one(struct scheduler *scheduler, struct sched_pod *pod)
 		pod->rejections = 0;
 		cache_nominate(&scheduler->cache, pod, STR_EMPTY);
 		cache_assume(&scheduler->cache, pod, decision.slot);
-		bind_pod(scheduler, pod);
+		bind_pod(scheduler, pod, began);
 	} else {
 		uint32_t also = decision.nominated.len ? PLUGIN_BIT(PLUGIN_default_preemption) : 0;
 
@@ -211,6 +228,7 @@ static void decide_one(struct scheduler *scheduler, struct sched_pod *pod)
 			     clock_monotonic_ns());
 		if (decision.nominated.len)
 			cache_nominate(&scheduler->cache, pod, decision.nominated);
+		scheduler_metrics_attempt(&scheduler->metrics, SCHEDULE_UNSCHEDULABLE, clock_monotonic_ns() - began);
 		report_failure(scheduler, pod, &decision);
 	}
 	decision_release(&decision);
@@ -230,6 +248,7 @@ static void run_decisions(struct loop_defer *defer)
 			decide_one(scheduler, pod);
 	if (pod && scheduler->writes < WRITES_MAX)
 		loop_defer(&scheduler->decide);
+	scheduler_metrics_pending(&scheduler->metrics, &scheduler->queue);
 	start_tick(scheduler);
 }
 
@@ -249,6 +268,7 @@ static void forget_pod(struct scheduler *scheduler, struct sched_pod *pod)
 	cache_nominate(&scheduler->cache, pod, STR_EMPTY);
 	cache_remove_pod(&scheduler->cache, pod);
 	map_remove(&scheduler->pods, pod->key);
+	scheduler_metrics_pending(&scheduler->metrics, &scheduler->queue);
 	if (had_node)
 		wake(scheduler, &event);
 	sched_write_free(pod->next_write);
@@ -401,6 +421,7 @@ struct scheduler *scheduler_new(const struct scheduler_config *config)
 	scheduler->namespace_informer = informer_set_get(scheduler->informers, client_resource("", "v1", "namespaces"));
 	cache_init(&scheduler->cache);
 	queue_init(&scheduler->queue);
+	scheduler_metrics_init(&scheduler->metrics, config->metrics, scheduler->name);
 	scheduler->decider = (struct decider){.cache = &scheduler->cache, .random = {config->seed}};
 	if (!config->seed)
 		random_bytes(&scheduler->decider.random, sizeof(scheduler->decider.random));

@@ -18,6 +18,7 @@
 
 #include "client/transport.h"
 
+struct metrics;
 struct scheduler;
 
 /* The user whose rights upstream's scheduler has. */
@@ -26,6 +27,7 @@ struct scheduler;
 struct scheduler_config {
 	struct transport *transport; /* speaks as SCHEDULER_USER; the scheduler frees it */
 	struct str name;	     /* of spec.schedulerName; empty: "default-scheduler" */
+	struct metrics *metrics;     /* borrowed */
 	uint64_t seed;		     /* of the choice among equals; 0: by chance */
 };
 

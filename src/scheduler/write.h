@@ -29,6 +29,7 @@ struct sched_write {
 	struct object **victims; /* references */
 	size_t victims_len;
 	struct error err; /* the result of a binding */
+	int64_t began;	  /* of a binding: the decision before it */
 
 	struct transport *transport;
 	struct recorder *recorder;

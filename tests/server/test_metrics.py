@@ -216,3 +216,45 @@ def test_a_role_for_the_path(server, test_id):
         'subjects': [{'kind': 'User', 'name': name}]})
     wait.until(lambda: api.get('/metrics', headers=as_user(name)).status == 200, 'the role counts')
     assert api.get('/apis/apps/v1/deployments', headers=as_user(name)).status == 403
+
+
+def test_queues_of_controllers(server, test_id):
+    api, name = server.api(), 'queues-' + test_id.word
+    before = scrape(api)
+    api.create('/api/v1/namespaces', {'metadata': {'name': name}})
+
+    def worked():
+        now = scrape(api)
+        return all(now.total(sample, name='serviceaccount') > before.total(sample, name='serviceaccount') for sample in (
+            'workqueue_adds_total', 'workqueue_queue_duration_seconds_count', 'workqueue_work_duration_seconds_count'))
+    wait.until(worked, 'the queue has been worked on', seconds=20)
+    wait.until(lambda: scrape(api).total('workqueue_depth') == 0, 'nothing waits', seconds=20)
+    queues = {dict(labels)['name'] for _, labels in scrape(api)['workqueue_adds_total'].samples}
+    assert queues >= {'deployment', 'replicaset', 'namespace', 'serviceaccount', 'endpoint', 'endpoint_slice', 'root_ca_cert_publisher',
+                      'garbage_collector_attempt_to_delete'}
+    api.delete('/api/v1/namespaces/' + name)
+
+
+def test_decisions_of_the_scheduler(server, namespace, test_id):
+    api, pods, node = server.api(), '/api/v1/namespaces/%s/pods' % namespace, 'n-' + test_id.word
+    profile = {'profile': 'default-scheduler'}
+    before = scrape(api)
+
+    def grew(sample, **labels):
+        return scrape(api).total(sample, **labels) - before.total(sample, **labels)
+
+    def pod(name, **spec):
+        api.create(pods, {'metadata': {'name': name}, 'spec': {
+            'tolerations': [{'operator': 'Exists'}], 'containers': [{'name': 'c', 'image': 'x'}], **spec}})
+    api.create('/api/v1/nodes', {'metadata': {'name': node}, 'status': {'allocatable': {'cpu': '4', 'memory': '8Gi', 'pods': '10'}}})
+    pod('fits', nodeSelector={})
+    wait.until(lambda: grew('scheduler_schedule_attempts_total', result='scheduled', **profile) == 1, 'a pod is bound', seconds=20)
+    assert grew('scheduler_scheduling_attempt_duration_seconds_count', result='scheduled', **profile) == 1
+    assert grew('scheduler_pod_scheduling_attempts_count') == 1
+    pod('does-not', nodeSelector={'made': 'up'})
+    wait.until(lambda: scrape(api).total('scheduler_pending_pods', queue='unschedulable') == 1, 'a pod waits', seconds=20)
+    assert grew('scheduler_schedule_attempts_total', result='unschedulable', **profile) >= 1
+    api.delete(pods + '/does-not')
+    wait.until(lambda: scrape(api).total('scheduler_pending_pods') == 0, 'no pod waits', seconds=20)
+    api.delete(pods + '/fits?gracePeriodSeconds=0')
+    api.delete('/api/v1/nodes/' + node)

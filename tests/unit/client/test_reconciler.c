@@ -24,6 +24,9 @@ struct fixture {
 	atomic_uint plans, calls, failures; /* failures: how many calls are to fail */
 	atomic_uint told;		    /* failures that plans were told of */
 	uint64_t revision;		    /* what the next write answers */
+	struct {
+		int queued, taken, done, retried;
+	} seen; /* by the observer */
 };
 
 static struct fixture *current;
@@ -63,8 +66,39 @@ static int answer(struct fake_transport *fake UNUSED, const struct api_request *
 	return 0;
 }
 
+static void see_queued(void *data)
+{
+	struct fixture *f = data;
+
+	f->seen.queued++;
+}
+
+static void see_taken(void *data, int64_t waited_ns)
+{
+	struct fixture *f = data;
+
+	assert_true(waited_ns >= 0);
+	f->seen.taken++;
+}
+
+static void see_done(void *data, int64_t worked_ns)
+{
+	struct fixture *f = data;
+
+	assert_true(worked_ns > 0);
+	f->seen.done++;
+}
+
+static void see_retried(void *data)
+{
+	struct fixture *f = data;
+
+	f->seen.retried++;
+}
+
 static void setup(struct fixture *f)
 {
+	static const struct reconciler_observer observer = {see_queued, see_taken, see_done, see_retried};
 	static const struct reconciler_ops ops = {.name = "test", .gather = gather, .plan = plan_map, .workers = 2};
 
 	*f = (struct fixture){.loop = loop_new(), .pool = worker_pool_new("test", 4), .revision = 20};
@@ -73,8 +107,12 @@ static void setup(struct fixture *f)
 	f->fake.answer = answer;
 	f->informer = informer_new(&(struct informer_config){
 		.loop = f->loop, .transport = &f->fake.transport, .resource = client_resource("", "v1", "configmaps")});
-	f->reconciler = reconciler_new(&(struct reconciler_config){
-		.ops = &ops, .loop = f->loop, .pool = f->pool, .transport = &f->fake.transport});
+	f->reconciler = reconciler_new(&(struct reconciler_config){.ops = &ops,
+								   .loop = f->loop,
+								   .pool = f->pool,
+								   .transport = &f->fake.transport,
+								   .observer = &observer,
+								   .observer_data = f});
 	reconciler_add_source(f->reconciler, f->informer, NULL);
 	informer_start(f->informer);
 	fake_send(&f->fake, WATCH_ADDED, fake_config_map("ns", "a", "x", 3), 3, false);
@@ -180,6 +218,10 @@ static void test_failures_come_back(void **state UNUSED)
 	atomic_store(&f.failures, 2);
 	run_until_calls(&f, 3);
 	assert_int_equal(atomic_load(&f.plans), 3);
+	assert_int_equal(f.seen.queued, 3);
+	assert_int_equal(f.seen.taken, 3);
+	assert_int_equal(f.seen.done, 3);
+	assert_int_equal(f.seen.retried, 2);
 	teardown(&f);
 }
 
