@@ -5,39 +5,7 @@
 
 static struct value *merge(struct arena *arena, struct field_node node, struct value *live, struct value *config);
 
-/* Of one value in two states; of items the live list has twice the configuration's stands for all. */
-static struct value *merge_part(struct arena *arena, struct field_node node, const struct field_part *live,
-				size_t live_len, struct value *config)
-{
-	return merge(arena, node, live_len == 1 ? live->value : NULL, config);
-}
-
-static struct value *merge_members(struct arena *arena, struct field_node node, struct value *live,
-				   struct value *config)
-{
-	struct field_parts before = field_parts_of(node, live, arena), after = field_parts_of(node, config, arena);
-	struct value *merged = value_object(arena);
-	struct value **in_live = ARENA_NEW_N(arena, struct value *, live->object.len + 1);
-	size_t len;
-
-	for (size_t i = 0; i < before.len; i++) {
-		const struct field_part *part = &before.items[i], *twin;
-
-		twin = field_parts_find(&after, part->element, &len);
-		in_live[part->place] =
-			twin ? merge_part(arena, field_node_part(node, part->element), part, 1, twin->value)
-			     : part->value;
-	}
-	for (size_t i = 0; i < live->object.len; i++)
-		value_add(arena, merged, live->object.members[i].key, in_live[i]);
-	for (size_t i = 0; i < after.len; i++)
-		if (!field_parts_find(&before, after.items[i].element, &len))
-			value_add(arena, merged, config->object.members[after.items[i].place].key,
-				  after.items[i].value);
-	return merged;
-}
-
-/* The parts of a list in its own order. */
+/* Parts in the order they have in their value. */
 static const struct field_part **by_place(const struct field_parts *parts, size_t places, struct arena *arena)
 {
 	const struct field_part **list = ARENA_NEW_N(arena, const struct field_part *, places + 1);
@@ -45,6 +13,28 @@ static const struct field_part **by_place(const struct field_parts *parts, size_
 	for (size_t i = 0; i < parts->len; i++)
 		list[parts->items[i].place] = &parts->items[i];
 	return list;
+}
+
+static struct value *merge_members(struct arena *arena, struct field_node node, struct value *live,
+				   struct value *config)
+{
+	struct field_parts before = field_parts_of(node, live, arena), after = field_parts_of(node, config, arena);
+	const struct field_part **old = by_place(&before, live->object.len, arena);
+	const struct field_part **new_ = by_place(&after, config->object.len, arena);
+	struct value *merged = value_object(arena);
+	size_t len;
+
+	for (size_t i = 0; i < live->object.len; i++) {
+		const struct field_part *twin = field_parts_find(&after, old[i]->element, &len);
+
+		value_add(arena, merged, live->object.members[i].key,
+			  twin ? merge(arena, field_node_part(node, twin->element), old[i]->value, twin->value)
+			       : old[i]->value);
+	}
+	for (size_t i = 0; i < config->object.len; i++)
+		if (!field_parts_find(&before, new_[i]->element, &len))
+			value_add(arena, merged, config->object.members[i].key, new_[i]->value);
+	return merged;
 }
 
 /* A list in the making: config[next] is the first item of the configuration that is not in it yet. */
@@ -66,9 +56,11 @@ static void put_config(struct list_merge *list, size_t until)
 
 		if (!part)
 			continue;
+		/* Of items the live list has twice, the configuration's stands for all. */
 		twin = field_parts_find(&list->before, part->element, &len);
-		value_append(list->arena, list->merged,
-			     merge_part(list->arena, field_node_item(list->node), twin, len, part->value));
+		value_append(
+			list->arena, list->merged,
+			merge(list->arena, field_node_item(list->node), len == 1 ? twin->value : NULL, part->value));
 	}
 }
 
