@@ -81,15 +81,16 @@ bool image_ensure(const struct kubelet_context *context, const struct pod_view *
 
 	*ret_wake_at = 0;
 	if (!present && err.code == ERR_INVALID) {
+		struct str text = arena_printf(arena,
+					       "Failed to apply default image tag \"" STR_FMT
+					       "\": couldn't parse image name \"" STR_FMT "\": %s",
+					       STR_ARG(image), STR_ARG(image), err.message);
+
 		if (strcmp(memory->reason, "InvalidImageName") != 0) {
-			tell(context, view, container, "Warning", "InspectFailed",
-			     arena_printf(arena, "Failed to apply default image tag \"" STR_FMT "\": %s",
-					  STR_ARG(image), err.message));
+			tell(context, view, container, "Warning", "InspectFailed", text);
 			tell(context, view, container, "Warning", "Failed", STR("Error: InvalidImageName"));
 		}
-		container_memory_wait(memory, "InvalidImageName",
-				      "Failed to apply default image tag \"" STR_FMT "\": %s", STR_ARG(image),
-				      err.message);
+		container_memory_wait(memory, "InvalidImageName", STR_FMT, STR_ARG(text));
 		return false;
 	}
 	if (!present && err.code != ERR_NOT_FOUND) {

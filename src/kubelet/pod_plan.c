@@ -123,6 +123,7 @@ static void start(const struct pod_view *view, struct pod_memory *memory, const 
 		container_memory_wait(own, "CrashLoopBackOff",
 				      "back-off %s restarting failed container=" STR_FMT " pod=" STR_FMT, delay,
 				      STR_ARG(container->spec->name), STR_ARG(pod_text(view->pod, arena)));
+		vec_push(arena, &plan->held, container);
 		wake_at(plan, now + left);
 		return;
 	}

@@ -25,7 +25,8 @@ struct pod_plan {
 	bool create_sandbox;
 	VEC_OF(struct planned_kill) kills;
 	VEC_OF(const struct container_view *) starts;
-	int64_t wake_at; /* wall clock; 0: when something happens */
+	VEC_OF(const struct container_view *) held; /* in back-off: they would start otherwise */
+	int64_t wake_at;			    /* wall clock; 0: when something happens */
 };
 
 void pod_plan(const struct pod_view *view, struct pod_memory *memory, int64_t now, struct arena *arena,

@@ -171,6 +171,17 @@ static void start_containers(struct turn *turn)
 	}
 }
 
+static void tell_held(struct turn *turn)
+{
+	for (size_t i = 0; i < turn->plan.held.len; i++) {
+		const struct container_view *container = turn->plan.held.items[i];
+
+		pod_event(turn->context, turn->view.object, str_c(container->field), container->spec->name, "Warning",
+			  "BackOff", "Back-off restarting failed container " STR_FMT " in pod " STR_FMT,
+			  STR_ARG(container->spec->name), STR_ARG(pod_text(turn->view.pod, turn->arena)));
+	}
+}
+
 /* What the plan asks for.  A new sandbox is looked at before its containers are planned. */
 static void act(struct turn *turn)
 {
@@ -189,6 +200,7 @@ static void act(struct turn *turn)
 	}
 	kill_containers(turn);
 	start_containers(turn);
+	tell_held(turn);
 }
 
 static struct str termination_message(void *cookie, const struct container_view *container, struct arena *arena)
