@@ -2,12 +2,13 @@
  * The embedded store as a process that can be killed; driven by test_store_kill.py.
  *
  *	store_driver load FOLDER SEED
- *		Writes without end, 64 writes in flight.  Prints a line "REVISION KEY VALUE" for each that was
- *acknowledged
- *		("-" for a deletion), and "open REVISION" first.
+ *		Writes without end, 64 writes in flight.  Prints "open REVISION", and a line "REVISION KEY VALUE" for
+ *		each that was acknowledged ("-" for a deletion).
+ *	store_driver churn FOLDER SEED
+ *		The same with a window of a few writes and small segments, so that compaction never rests.
  *	store_driver show FOLDER REVISION
- *		Prints "open REVISION", "record REVISION KEY VALUE" for all there is, "event REVISION KEY VALUE" for
- *what happened after REVISION, or "expired".
+ *		Prints "open REVISION", "segments NUMBER BYTES", "record REVISION KEY VALUE" for all there is, and
+ *		"event REVISION KEY VALUE" for what happened after REVISION, or "expired".
  */
 #include <stdio.h>
 
@@ -16,14 +17,15 @@
 
 enum { FLIGHTS = 64, KEYS = 50, VALUE_MAX = 900 };
 
-static const struct store_options options = {.segment_size = 256 * 1024};
+static const struct store_options usual = {.segment_size = 256 * 1024};
+static const struct store_options churning = {.segment_size = 32 * 1024, .window_bytes = 256 * 1024};
 
-static struct store *must_open(const char *folder)
+static struct store *must_open(const char *folder, const struct store_options *options)
 {
 	struct error err = {0};
 	struct store *store;
 
-	if (store_open_embedded(folder, &options, &store, &err) < 0) {
+	if (store_open_embedded(folder, options, &store, &err) < 0) {
 		fprintf(stderr, "%s\n", err.message);
 		exit(1);
 	}
@@ -92,9 +94,9 @@ static void next_write(struct flight *flight)
 	store_submit(load->store, &flight->write);
 }
 
-static int run_load(const char *folder, uint64_t seed)
+static int run_load(const char *folder, uint64_t seed, const struct store_options *options)
 {
-	struct load load = {.store = must_open(folder), .random = {seed}};
+	struct load load = {.store = must_open(folder, options), .random = {seed}};
 	struct flight *flights = xcalloc(FLIGHTS, sizeof(*flights));
 
 	/* The first of each, which fails, brings it to the committer's thread, where it lives from then on. */
@@ -125,15 +127,18 @@ static void ignore(void *data UNUSED)
 
 static int run_show(const char *folder, uint64_t revision)
 {
-	struct store *store = must_open(folder);
+	struct store *store = must_open(folder, &usual);
 	struct store_view *view = store_view_acquire(store);
 	struct store_watch_options from = {.revision = revision, .wakeup = ignore};
 	struct store_range range = {.scope = STR_EMPTY};
 	struct store_range_result result;
 	struct store_watch *watch;
 	struct store_event event;
+	struct store_stats stats;
 	struct error err = {0};
 
+	store_stats(store, &stats);
+	printf("segments %llu %llu\n", (unsigned long long)stats.segments, (unsigned long long)stats.segment_size);
 	if (store_view_scan(view, &range, show_record, NULL, &result, &err) < 0)
 		return 1;
 	store_view_release(view);
@@ -157,6 +162,8 @@ int main(int argc, char **argv)
 	if (argc != 4 || str_parse_uint64(str_from(argv[3]), &number) < 0)
 		return 2;
 	if (strcmp(argv[1], "load") == 0)
-		return run_load(argv[2], number);
+		return run_load(argv[2], number, &usual);
+	if (strcmp(argv[1], "churn") == 0)
+		return run_load(argv[2], number, &churning);
 	return run_show(argv[2], number);
 }
