@@ -169,6 +169,16 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
 	return text;
 }
 
+struct str arena_lower(struct arena *arena, struct str s)
+{
+	char *copy = arena_alloc(arena, s.len + 1);
+
+	for (size_t i = 0; i < s.len; i++)
+		copy[i] = s.data[i] >= 'A' && s.data[i] <= 'Z' ? (char)(s.data[i] | 0x20) : s.data[i];
+	copy[s.len] = '\0';
+	return (struct str){copy, s.len};
+}
+
 struct str arena_concat(struct arena *arena, struct str a, struct str b)
 {
 	char *out = arena_alloc(arena, a.len + b.len + 1);

@@ -62,6 +62,8 @@ struct str arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIK
 struct str arena_vprintf(struct arena *arena, const char *format, va_list args) PRINTF_LIKE(2, 0);
 /* The two joined, NUL after them. */
 struct str arena_concat(struct arena *arena, struct str a, struct str b);
+/* A copy with ASCII's capitals made small. */
+struct str arena_lower(struct arena *arena, struct str s);
 
 /* Runs @run(@data) when the arena is released. */
 void arena_defer(struct arena *arena, void (*run)(void *data), void *data);

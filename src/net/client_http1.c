@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/client_internal.h"
+#include "net/http1_text.h"
 
 #define READ_SIZE      (16 * 1024)
 #define READS_PER_TURN 8
@@ -11,8 +12,7 @@
 struct client_http1 {
 	llhttp_t parser;
 	struct http_call *call; /* NULL: idle, or the call has left in the middle */
-	char *text;
-	size_t text_len;
+	struct http1_text text;
 	struct str name;
 	struct arena arena; /* of the field being read */
 	bool keep_alive, complete, upgraded, lost;
@@ -34,8 +34,7 @@ static int on_message_begin(llhttp_t *parser)
 {
 	struct client_http1 *http1 = http1_of(parser);
 
-	http1->text = NULL;
-	http1->text_len = 0;
+	http1->text = (struct http1_text){0};
 	/* Bytes nobody asked for. */
 	return http1->call ? 0 : -1;
 }
@@ -44,39 +43,24 @@ static int on_text(llhttp_t *parser, const char *at, size_t size)
 {
 	struct client_http1 *http1 = http1_of(parser);
 
-	if (http1->text_len + size > LIMIT_REQUEST_HEADERS)
+	if (http1->text.len + size > LIMIT_REQUEST_HEADERS)
 		return -1;
-	http1->text = arena_grow(&http1->arena, http1->text, http1->text_len, http1->text_len + size + 1);
-	memcpy(http1->text + http1->text_len, at, size);
-	http1->text_len += size;
-	http1->text[http1->text_len] = '\0';
+	http1_text_add(&http1->text, at, size, &http1->arena);
 	return 0;
-}
-
-static struct str take_text(struct client_http1 *http1)
-{
-	struct str text = {http1->text ? http1->text : "", http1->text_len};
-
-	http1->text = NULL;
-	http1->text_len = 0;
-	return text;
 }
 
 static int on_field_complete(llhttp_t *parser)
 {
 	struct client_http1 *http1 = http1_of(parser);
 
-	for (size_t i = 0; i < http1->text_len; i++)
-		if (http1->text[i] >= 'A' && http1->text[i] <= 'Z')
-			http1->text[i] |= 0x20;
-	http1->name = take_text(http1);
+	http1->name = http1_text_take_name(&http1->text);
 	return 0;
 }
 
 static int on_value_complete(llhttp_t *parser)
 {
 	struct client_http1 *http1 = http1_of(parser);
-	struct str value = str_trim(take_text(http1));
+	struct str value = str_trim(http1_text_take(&http1->text));
 	bool ok = true;
 
 	if (http1->call && !is_informational(parser) && !(parser->flags & F_TRAILING))

@@ -4,22 +4,19 @@
  * Windows are given back by hand: the connection's as soon as bytes come, a stream's when its caller has taken them, so
  * that a paused call holds back its own stream and nobody else's.
  */
-#include <nghttp2/nghttp2.h>
-
 #include "base/clock.h"
 #include "base/limits.h"
 #include "net/client_internal.h"
+#include "net/http2_session.h"
 
 #define READ_SIZE	  (16 * 1024)
 #define READS_PER_TURN	  8
-#define QUEUE_MOST	  (256 * 1024)
 #define STREAM_WINDOW	  (512 * 1024)
 #define CONNECTION_WINDOW (8 * 1024 * 1024)
 #define HEADERS_PER_CALL  64
 
 struct client_http2 {
-	nghttp2_session *session;
-	bool receiving;
+	struct http2_session session;
 };
 
 static struct http_call *call_at(nghttp2_session *session, int32_t stream_id)
@@ -124,17 +121,16 @@ static void http2_readable(struct client_conn *conn)
 {
 	uint8_t buffer[READ_SIZE];
 	ssize_t n = -ERR_AGAIN;
+	int failed;
 
 	for (int i = 0; i < READS_PER_TURN && !conn->closing; i++) {
 		n = conn_read(conn->conn, buffer, sizeof(buffer));
 		if (n <= 0)
 			break;
-		conn->http2->receiving = true;
-		n = nghttp2_session_mem_recv(conn->http2->session, buffer, (size_t)n);
-		conn->http2->receiving = false;
-		if (n < 0) {
+		failed = http2_session_feed(&conn->http2->session, buffer, (size_t)n);
+		if (failed) {
 			http2_produce(conn);
-			lose(conn, nghttp2_strerror((int)n));
+			lose(conn, nghttp2_strerror(failed));
 			return;
 		}
 	}
@@ -163,13 +159,6 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *o
 	return (ssize_t)part;
 }
 
-static nghttp2_nv make_nv(struct str name, struct str value)
-{
-	/* nghttp2 copies both; its interface has no const. */
-	return (nghttp2_nv){UNCONST(uint8_t *, name.data), UNCONST(uint8_t *, value.data ? value.data : ""), name.len,
-			    value.len, NGHTTP2_NV_FLAG_NONE};
-}
-
 /* Fields of HTTP/1.1's connections have no place here, but for "te: trailers" (RFC 9113, 8.2.2). */
 static bool is_hop_field(struct str name, struct str value)
 {
@@ -195,21 +184,21 @@ static void http2_send(struct client_conn *conn, struct http_call *call)
 
 	if (call->url.query.len)
 		path = arena_printf(&call->arena, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(call->url.query));
-	nv[len++] = make_nv(STR(":method"), str_from(config->method));
-	nv[len++] = make_nv(STR(":scheme"), call->url.scheme);
-	nv[len++] = make_nv(STR(":authority"), host.len ? host : url_authority(&call->url, &call->arena));
-	nv[len++] = make_nv(STR(":path"), path);
+	nv[len++] = http2_field(STR(":method"), str_from(config->method));
+	nv[len++] = http2_field(STR(":scheme"), call->url.scheme);
+	nv[len++] = http2_field(STR(":authority"), host.len ? host : url_authority(&call->url, &call->arena));
+	nv[len++] = http2_field(STR(":path"), path);
 	if (call->client->config.user_agent.len)
-		nv[len++] = make_nv(STR("user-agent"), call->client->config.user_agent);
+		nv[len++] = http2_field(STR("user-agent"), call->client->config.user_agent);
 	for (size_t i = 0; i < MIN(config->headers.len, (size_t)HEADERS_PER_CALL); i++)
 		if (!is_hop_field(config->headers.items[i].name, config->headers.items[i].value))
-			nv[len++] = make_nv(config->headers.items[i].name, config->headers.items[i].value);
+			nv[len++] = http2_field(config->headers.items[i].name, config->headers.items[i].value);
 	if (call->body.bytes.len) {
 		snprintf(number, sizeof(number), "%zu", call->body.bytes.len);
-		nv[len++] = make_nv(STR("content-length"), str_from(number));
+		nv[len++] = http2_field(STR("content-length"), str_from(number));
 	}
 	call->body_sent = 0;
-	call->stream_id = nghttp2_submit_request(conn->http2->session, NULL, nv, len,
+	call->stream_id = nghttp2_submit_request(conn->http2->session.nghttp2, NULL, nv, len,
 						 call->body.bytes.len ? &provider : NULL, call);
 	if (call->stream_id < 0) {
 		/* The stream numbers of this connection are used up: the call goes to another. */
@@ -222,49 +211,38 @@ static void http2_send(struct client_conn *conn, struct http_call *call)
 
 static void http2_produce(struct client_conn *conn)
 {
-	const uint8_t *frame = NULL;
+	struct http2_session *session = &conn->http2->session;
+	int failed = http2_session_produce(session, conn->conn);
 
-	if (conn->http2->receiving)
-		return;
-	while (conn_pending(conn->conn) < QUEUE_MOST) {
-		ssize_t n = nghttp2_session_mem_send(conn->http2->session, &frame);
-
-		if (n < 0) {
-			lose(conn, nghttp2_strerror((int)n));
-			return;
-		}
-		if (n == 0)
-			break;
-		conn_queue(conn->conn, (struct str){(const char *)frame, (size_t)n});
-	}
-	conn_flush(conn->conn);
-	if (!nghttp2_session_want_read(conn->http2->session) && !nghttp2_session_want_write(conn->http2->session))
+	if (failed)
+		lose(conn, nghttp2_strerror(failed));
+	else if (http2_session_is_over(session))
 		lose(conn, "the server ended the connection");
 }
 
 static void http2_cancel(struct client_conn *conn, struct http_call *call)
 {
-	abandon(conn->http2->session, call->stream_id, NGHTTP2_CANCEL);
+	abandon(conn->http2->session.nghttp2, call->stream_id, NGHTTP2_CANCEL);
 	client_conn_produce_later(conn);
 }
 
 static void http2_consumed(struct client_conn *conn, struct http_call *call, size_t size)
 {
 	if (size)
-		nghttp2_session_consume_stream(conn->http2->session, call->stream_id, size);
+		nghttp2_session_consume_stream(conn->http2->session.nghttp2, call->stream_id, size);
 	client_conn_produce_later(conn);
 }
 
 static bool http2_has_room(const struct client_conn *conn)
 {
-	return conn->calls_len <
-	       nghttp2_session_get_remote_settings(conn->http2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	return conn->calls_len < nghttp2_session_get_remote_settings(conn->http2->session.nghttp2,
+								     NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 static void http2_release(struct client_conn *conn)
 {
 	if (conn->http2)
-		nghttp2_session_del(conn->http2->session);
+		nghttp2_session_del(conn->http2->session.nghttp2);
 	free(conn->http2);
 	conn->http2 = NULL;
 }
@@ -275,8 +253,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void make_callbacks(void)
 {
-	if (nghttp2_session_callbacks_new(&callbacks) || nghttp2_option_new(&options))
-		abort(); /* no memory for a small allocation */
+	http2_make_settings(&callbacks, &options);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
@@ -294,10 +271,9 @@ static bool http2_init(struct client_conn *conn)
 
 	pthread_once(&once, make_callbacks);
 	conn->http2 = XNEW(struct client_http2);
-	if (nghttp2_session_client_new2(&conn->http2->session, callbacks, conn, options) != 0)
+	if (nghttp2_session_client_new2(&conn->http2->session.nghttp2, callbacks, conn, options) != 0)
 		return false;
-	nghttp2_submit_settings(conn->http2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
-	nghttp2_session_set_local_window_size(conn->http2->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
+	http2_session_begin(&conn->http2->session, settings, ARRAY_LEN(settings), CONNECTION_WINDOW);
 	client_conn_produce_later(conn);
 	return true;
 }
@@ -305,7 +281,7 @@ static bool http2_init(struct client_conn *conn)
 /* Something to send, so that a dead peer shows itself (net/http.h: HTTP_PEER_TIMEOUT_MS). */
 void client_http2_ping(struct client_conn *conn)
 {
-	nghttp2_submit_ping(conn->http2->session, NGHTTP2_FLAG_NONE, NULL);
+	nghttp2_submit_ping(conn->http2->session.nghttp2, NGHTTP2_FLAG_NONE, NULL);
 	client_conn_produce_later(conn);
 }
 

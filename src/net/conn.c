@@ -151,8 +151,9 @@ static bool start_tls(struct conn *conn, const struct conn_config *config)
 					      ip_family_bits(address.family) / 8) != 1)
 			return false;
 	} else if (config->server_name) {
+		/* OpenSSL copies the name; its macro has no const. */
 		if (SSL_set1_host(conn->ssl, config->server_name) != 1 ||
-		    SSL_set_tlsext_host_name(conn->ssl, config->server_name) != 1)
+		    SSL_set_tlsext_host_name(conn->ssl, UNCONST(char *, config->server_name)) != 1)
 			return false;
 	}
 	if (config->alpn) {

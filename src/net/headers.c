@@ -1,16 +1,6 @@
 /* Media types and Accept; see headers.h. */
 #include "net/headers.h"
 
-static struct str lower(struct str s, struct arena *arena)
-{
-	char *copy = arena_alloc(arena, s.len + 1);
-
-	for (size_t i = 0; i < s.len; i++)
-		copy[i] = s.data[i] >= 'A' && s.data[i] <= 'Z' ? (char)(s.data[i] | 0x20) : s.data[i];
-	copy[s.len] = '\0';
-	return (struct str){copy, s.len};
-}
-
 static bool is_token(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -84,8 +74,8 @@ int media_type_parse(struct str text, struct arena *arena, struct media_type *re
 
 	if (!str_cut(whole, '/', &major, &minor) || !is_token(major) || !is_token(minor))
 		return -EINVAL;
-	type.type = lower(major, arena);
-	type.subtype = lower(minor, arena);
+	type.type = arena_lower(arena, major);
+	type.subtype = arena_lower(arena, minor);
 	while (rest.len) {
 		struct str part = str_trim(cut_unquoted(&rest, ';')), name, value;
 
@@ -99,7 +89,7 @@ int media_type_parse(struct str text, struct arena *arena, struct media_type *re
 			type.quality = parse_quality(str_trim(value));
 		else
 			vec_push(arena, &params,
-				 (struct media_param){lower(name, arena), unquote(str_trim(value), arena)});
+				 (struct media_param){arena_lower(arena, name), unquote(str_trim(value), arena)});
 	}
 	type.params = params.items;
 	type.params_len = params.len;

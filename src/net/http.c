@@ -25,22 +25,12 @@ bool http_headers_has_token(struct http_headers headers, struct str name, struct
 	return false;
 }
 
-static struct str dup_lower(struct str s, struct arena *arena)
-{
-	char *copy = arena_alloc(arena, s.len + 1);
-
-	for (size_t i = 0; i < s.len; i++)
-		copy[i] = s.data[i] >= 'A' && s.data[i] <= 'Z' ? (char)(s.data[i] | 0x20) : s.data[i];
-	copy[s.len] = '\0';
-	return (struct str){copy, s.len};
-}
-
 struct http_headers http_headers_dup(struct http_headers headers, struct arena *arena)
 {
 	struct http_header *items = ARENA_NEW_N(arena, struct http_header, headers.len);
 
 	for (size_t i = 0; i < headers.len; i++) {
-		items[i].name = dup_lower(headers.items[i].name, arena);
+		items[i].name = arena_lower(arena, headers.items[i].name);
 		items[i].value = arena_str(arena, headers.items[i].value);
 	}
 	return (struct http_headers){items, headers.len};

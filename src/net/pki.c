@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/random.h"
+#include "net/tls_internal.h"
 
 static EVP_PKEY *evp(const struct pki_key *key)
 {
@@ -324,18 +325,6 @@ void *pki_cert_x509(const struct pki_cert *cert)
 	return x509(cert);
 }
 
-static struct str asn1_text(const ASN1_STRING *string, struct arena *arena)
-{
-	unsigned char *utf8 = NULL;
-	int len = ASN1_STRING_to_UTF8(&utf8, string);
-	struct str text = STR_EMPTY;
-
-	if (len >= 0)
-		text = arena_str(arena, (struct str){(const char *)utf8, (size_t)len});
-	OPENSSL_free(utf8);
-	return text;
-}
-
 static void read_name(const X509_NAME *name, struct arena *arena, struct pki_cert_config *ret)
 {
 	VEC_OF(struct str) organizations = {0};
@@ -343,7 +332,7 @@ static void read_name(const X509_NAME *name, struct arena *arena, struct pki_cer
 	for (int i = 0; i < X509_NAME_entry_count(name); i++) {
 		const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
 		int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
-		struct str text = asn1_text(X509_NAME_ENTRY_get_data(entry), arena);
+		struct str text = tls_asn1_text(X509_NAME_ENTRY_get_data(entry), arena);
 
 		if (nid == NID_commonName)
 			ret->common_name = text;
@@ -364,7 +353,7 @@ static void read_names(const GENERAL_NAMES *names, struct arena *arena, struct p
 		int len = name->type == GEN_IPADD ? ASN1_STRING_length(name->d.iPAddress) : 0;
 
 		if (name->type == GEN_DNS)
-			vec_push(arena, &dns, asn1_text(name->d.dNSName, arena));
+			vec_push(arena, &dns, tls_asn1_text(name->d.dNSName, arena));
 		if (len == 4 || len == 16) {
 			struct ip_address address = {.family = len == 4 ? IP_V4 : IP_V6};
 

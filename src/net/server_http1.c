@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "net/http1_text.h"
 #include "net/server_internal.h"
 
 #define READ_SIZE      (16 * 1024)
@@ -20,8 +21,7 @@ struct http1 {
 	struct exchange *exchange; /* under way, or NULL */
 	struct str rest;	   /* during a dispatch: bytes after the request */
 	/* The field being read; in the exchange's arena. */
-	char *text;
-	size_t text_len;
+	struct http1_text text;
 	struct str name;
 	bool ended, taken;
 };
@@ -53,8 +53,7 @@ static int on_message_begin(llhttp_t *parser)
 	struct http1 *http1 = http1_of(parser);
 
 	http1->exchange = exchange_new(conn);
-	http1->text = NULL;
-	http1->text_len = 0;
+	http1->text = (struct http1_text){0};
 	server_conn_set_deadline(conn, http1->exchange->started + server_header_timeout(conn->home->server));
 	return 0;
 }
@@ -64,34 +63,22 @@ static int on_text(llhttp_t *parser, const char *at, size_t size)
 	struct http1 *http1 = http1_of(parser);
 	struct exchange *exchange = http1->exchange;
 
-	if (exchange->header_size + http1->text_len + size > LIMIT_REQUEST_HEADERS)
+	if (exchange->header_size + http1->text.len + size > LIMIT_REQUEST_HEADERS)
 		return refuse_message(exchange, 431, "the request's header fields are too large");
-	http1->text = arena_grow(&exchange->request.arena, http1->text, http1->text_len, http1->text_len + size + 1);
-	memcpy(http1->text + http1->text_len, at, size);
-	http1->text_len += size;
-	http1->text[http1->text_len] = '\0';
+	http1_text_add(&http1->text, at, size, &exchange->request.arena);
 	return 0;
-}
-
-static struct str take_text(struct http1 *http1)
-{
-	struct str text = {http1->text ? http1->text : "", http1->text_len};
-
-	http1->text = NULL;
-	http1->text_len = 0;
-	return text;
 }
 
 static int on_method_complete(llhttp_t *parser)
 {
-	http1_of(parser)->exchange->request.method = take_text(http1_of(parser));
+	http1_of(parser)->exchange->request.method = http1_text_take(&http1_of(parser)->text);
 	return 0;
 }
 
 static int on_url_complete(llhttp_t *parser)
 {
 	struct http1 *http1 = http1_of(parser);
-	struct str target = take_text(http1);
+	struct str target = http1_text_take(&http1->text);
 
 	http1->exchange->header_size += target.len;
 	if (!exchange_set_target(http1->exchange, target))
@@ -102,7 +89,7 @@ static int on_url_complete(llhttp_t *parser)
 static int on_version_complete(llhttp_t *parser)
 {
 	/* The text is not wanted: the parser keeps the numbers. */
-	(void)take_text(http1_of(parser));
+	(void)http1_text_take(&http1_of(parser)->text);
 	return 0;
 }
 
@@ -110,10 +97,7 @@ static int on_field_complete(llhttp_t *parser)
 {
 	struct http1 *http1 = http1_of(parser);
 
-	for (size_t i = 0; i < http1->text_len; i++)
-		if (http1->text[i] >= 'A' && http1->text[i] <= 'Z')
-			http1->text[i] |= 0x20;
-	http1->name = take_text(http1);
+	http1->name = http1_text_take_name(&http1->text);
 	return 0;
 }
 
@@ -121,7 +105,7 @@ static int on_value_complete(llhttp_t *parser)
 {
 	struct http1 *http1 = http1_of(parser);
 	struct exchange *exchange = http1->exchange;
-	struct str value = str_trim(take_text(http1)), name = http1->name;
+	struct str value = str_trim(http1_text_take(&http1->text)), name = http1->name;
 
 	if (exchange->state != EXCHANGE_RECEIVING || parser->flags & F_TRAILING)
 		return 0;

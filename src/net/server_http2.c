@@ -5,23 +5,20 @@
  * of them and copied once, into the connection's queue.  Handlers are called from within nghttp2's receive; they only
  * submit, and frames are made at the end of the turn.
  */
-#include <nghttp2/nghttp2.h>
-
 #include "base/clock.h"
 #include "base/limits.h"
+#include "net/http2_session.h"
 #include "net/server_internal.h"
 
 #define READ_SIZE	   (16 * 1024)
 #define READS_PER_TURN	   8
-#define QUEUE_MOST	   (256 * 1024)	   /* frames are made while less waits in the connection */
 #define FRAME_DATA	   (16 * 1024 - 9) /* with its header it fills a TLS record */
 #define STREAM_WINDOW	   (256 * 1024)
 #define CONNECTION_WINDOW  (1024 * 1024)
 #define HEADERS_PER_ANSWER 64
 
 struct http2 {
-	nghttp2_session *session;
-	bool receiving;
+	struct http2_session session;
 };
 
 static struct exchange *exchange_at(nghttp2_session *session, int32_t stream_id)
@@ -169,7 +166,7 @@ static void give_up(struct server_conn *conn, int why)
 {
 	bool flood = why == NGHTTP2_ERR_FLOODED || why == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
 
-	nghttp2_session_terminate_session(conn->http2->session,
+	nghttp2_session_terminate_session(conn->http2->session.nghttp2,
 					  flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
 	conn->framing->produce(conn);
 	server_conn_close_drained(conn);
@@ -190,9 +187,7 @@ static void http2_readable(struct server_conn *conn)
 		n = conn_read(conn->conn, buffer, sizeof(buffer));
 		if (n <= 0)
 			break;
-		conn->http2->receiving = true;
-		failed = (int)MIN(nghttp2_session_mem_recv(conn->http2->session, buffer, (size_t)n), (ssize_t)0);
-		conn->http2->receiving = false;
+		failed = http2_session_feed(&conn->http2->session, buffer, (size_t)n);
 		if (failed) {
 			give_up(conn, failed);
 			return;
@@ -240,7 +235,7 @@ static int send_data(nghttp2_session *session UNUSED, nghttp2_frame *frame UNUSE
 	struct server_conn *conn = data;
 
 	/* One call of nghttp2's makes frames as long as the windows allow. */
-	if (conn_pending(conn->conn) >= QUEUE_MOST)
+	if (conn_pending(conn->conn) >= HTTP2_QUEUE_MOST)
 		return NGHTTP2_ERR_WOULDBLOCK;
 	conn_queue(conn->conn, (struct str){(const char *)header, 9});
 	exchange->pending -= length;
@@ -266,27 +261,11 @@ static int send_data(nghttp2_session *session UNUSED, nghttp2_frame *frame UNUSE
 
 static void http2_produce(struct server_conn *conn)
 {
-	nghttp2_session *session = conn->http2->session;
-	const uint8_t *frame = NULL;
-	ssize_t n;
+	struct http2_session *session = &conn->http2->session;
 
-	if (conn->http2->receiving)
-		return;
-	while (conn_pending(conn->conn) < QUEUE_MOST) {
-		size_t before = conn_pending(conn->conn);
-
-		n = nghttp2_session_mem_send(session, &frame);
-		if (n < 0) {
-			server_conn_close(conn);
-			return;
-		}
-		if (n > 0)
-			conn_queue(conn->conn, (struct str){(const char *)frame, (size_t)n});
-		else if (conn_pending(conn->conn) == before)
-			break;
-	}
-	conn_flush(conn->conn);
-	if (!nghttp2_session_want_read(session) && !nghttp2_session_want_write(session))
+	if (http2_session_produce(session, conn->conn) < 0)
+		server_conn_close(conn);
+	else if (http2_session_is_over(session))
 		server_conn_close_drained(conn);
 }
 
@@ -318,16 +297,9 @@ static void wake(struct exchange *exchange)
 {
 	if (exchange->deferred) {
 		exchange->deferred = false;
-		nghttp2_session_resume_data(exchange->conn->http2->session, exchange->stream_id);
+		nghttp2_session_resume_data(exchange->conn->http2->session.nghttp2, exchange->stream_id);
 	}
 	server_conn_produce_later(exchange->conn);
-}
-
-static nghttp2_nv make_nv(struct str name, struct str value)
-{
-	/* nghttp2 copies both; its interface has no const. */
-	return (nghttp2_nv){UNCONST(uint8_t *, name.data), UNCONST(uint8_t *, value.data ? value.data : ""), name.len,
-			    value.len, NGHTTP2_NV_FLAG_NONE};
 }
 
 static void keep_nothing(void *data UNUSED)
@@ -336,7 +308,7 @@ static void keep_nothing(void *data UNUSED)
 
 static void http2_start(struct exchange *exchange, const struct http_response *response, bool whole)
 {
-	nghttp2_session *session = exchange->conn->http2->session;
+	nghttp2_session *session = exchange->conn->http2->session.nghttp2;
 	bool bodiless = response->status == 204 || response->status == 304;
 	size_t body_len = response->body.bytes.len, len = 0;
 	nghttp2_nv nv[HEADERS_PER_ANSWER + 3];
@@ -347,12 +319,12 @@ static void http2_start(struct exchange *exchange, const struct http_response *r
 
 	snprintf(status, sizeof(status), "%d", response->status);
 	snprintf(number, sizeof(number), "%zu", body_len);
-	nv[len++] = make_nv(STR(":status"), str_from(status));
+	nv[len++] = http2_field(STR(":status"), str_from(status));
 	for (size_t i = 0; i < MIN(response->headers.len, (size_t)HEADERS_PER_ANSWER); i++)
-		nv[len++] = make_nv(response->headers.items[i].name, response->headers.items[i].value);
-	nv[len++] = make_nv(STR("date"), str_from(home_date(exchange->home)));
+		nv[len++] = http2_field(response->headers.items[i].name, response->headers.items[i].value);
+	nv[len++] = http2_field(STR("date"), str_from(home_date(exchange->home)));
 	if (whole && !bodiless)
-		nv[len++] = make_nv(STR("content-length"), str_from(number));
+		nv[len++] = http2_field(STR("content-length"), str_from(number));
 	exchange->head |= bodiless;
 	silent = exchange->head || (whole && !body_len);
 	if (whole) {
@@ -389,8 +361,9 @@ static void http2_reset(struct exchange *exchange)
 {
 	struct server_conn *conn = exchange->conn;
 
-	nghttp2_session_set_stream_user_data(conn->http2->session, exchange->stream_id, NULL);
-	nghttp2_submit_rst_stream(conn->http2->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_INTERNAL_ERROR);
+	nghttp2_session_set_stream_user_data(conn->http2->session.nghttp2, exchange->stream_id, NULL);
+	nghttp2_submit_rst_stream(conn->http2->session.nghttp2, NGHTTP2_FLAG_NONE, exchange->stream_id,
+				  NGHTTP2_INTERNAL_ERROR);
 	exchange_done(exchange);
 	server_conn_produce_later(conn);
 }
@@ -402,8 +375,9 @@ static size_t http2_pending(const struct exchange *exchange)
 
 static void http2_shut(struct server_conn *conn)
 {
-	nghttp2_submit_goaway(conn->http2->session, NGHTTP2_FLAG_NONE,
-			      nghttp2_session_get_last_proc_stream_id(conn->http2->session), NGHTTP2_NO_ERROR, NULL, 0);
+	nghttp2_submit_goaway(conn->http2->session.nghttp2, NGHTTP2_FLAG_NONE,
+			      nghttp2_session_get_last_proc_stream_id(conn->http2->session.nghttp2), NGHTTP2_NO_ERROR,
+			      NULL, 0);
 	if (list_empty(&conn->exchanges)) {
 		http2_produce(conn);
 		server_conn_close_drained(conn);
@@ -415,7 +389,7 @@ static void http2_shut(struct server_conn *conn)
 static void http2_release(struct server_conn *conn)
 {
 	if (conn->http2)
-		nghttp2_session_del(conn->http2->session);
+		nghttp2_session_del(conn->http2->session.nghttp2);
 	free(conn->http2);
 	conn->http2 = NULL;
 }
@@ -426,8 +400,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void make_callbacks(void)
 {
-	if (nghttp2_session_callbacks_new(&callbacks) || nghttp2_option_new(&options))
-		abort(); /* no memory for a small allocation */
+	http2_make_settings(&callbacks, &options);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
@@ -454,10 +427,9 @@ bool http2_init(struct server_conn *conn)
 
 	pthread_once(&once, make_callbacks);
 	conn->http2 = XNEW(struct http2);
-	if (nghttp2_session_server_new2(&conn->http2->session, callbacks, conn, options) != 0)
+	if (nghttp2_session_server_new2(&conn->http2->session.nghttp2, callbacks, conn, options) != 0)
 		return false;
-	nghttp2_submit_settings(conn->http2->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
-	nghttp2_session_set_local_window_size(conn->http2->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
+	http2_session_begin(&conn->http2->session, settings, ARRAY_LEN(settings), CONNECTION_WINDOW);
 	update_deadline(conn);
 	server_conn_produce_later(conn);
 	return true;
@@ -474,7 +446,7 @@ void http2_deadline(struct server_conn *conn)
 	}
 	LIST_FOREACH (struct exchange, exchange, &conn->exchanges, link)
 		if (exchange->state == EXCHANGE_RECEIVING && exchange->started <= limit)
-			nghttp2_submit_rst_stream(conn->http2->session, NGHTTP2_FLAG_NONE, exchange->stream_id,
+			nghttp2_submit_rst_stream(conn->http2->session.nghttp2, NGHTTP2_FLAG_NONE, exchange->stream_id,
 						  NGHTTP2_CANCEL);
 	server_conn_produce_later(conn);
 	update_deadline(conn);

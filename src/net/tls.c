@@ -259,7 +259,7 @@ SSL *tls_context_new_ssl(struct tls_context *context)
 	return SSL_new(context->ctx);
 }
 
-static struct str text_of(const ASN1_STRING *string, struct arena *arena)
+struct str tls_asn1_text(const ASN1_STRING *string, struct arena *arena)
 {
 	unsigned char *utf8 = NULL;
 	int len = ASN1_STRING_to_UTF8(&utf8, string);
@@ -288,7 +288,7 @@ static void read_subject(struct peer_memory *memory, const X509_NAME *name)
 
 		if (nid != NID_commonName && nid != NID_organizationName)
 			continue;
-		text = text_of(X509_NAME_ENTRY_get_data(entry), &memory->arena);
+		text = tls_asn1_text(X509_NAME_ENTRY_get_data(entry), &memory->arena);
 		if (nid == NID_commonName)
 			memory->peer.common_name = text;
 		else

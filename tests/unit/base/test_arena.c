@@ -89,6 +89,7 @@ static void test_vec_and_text(void **state UNUSED)
 	assert_int_equal(sum, 499500);
 	assert_str_equal(arena_printf(&arena, "%s-%d", "pod", 7), "pod-7");
 	assert_str_equal(arena_concat(&arena, STR("a"), STR_EMPTY), "a");
+	assert_str_equal(arena_lower(&arena, STR("Content-@[`{-Z9\xc3")), "content-@[`{-z9\xc3");
 }
 
 int main(void)
