@@ -108,6 +108,9 @@ void default_pod(struct strategy_context *context, void *object)
 		*yes = true;
 		pod->spec.enable_service_links = yes;
 	}
+	/* Upstream's conversion, of pods alone: templates keep what they say and are warned of. */
+	if (pod->spec.termination_grace_period_seconds && *pod->spec.termination_grace_period_seconds < 0)
+		pod->spec.termination_grace_period_seconds = ARENA_DUP(context->arena, int64_t, &(int64_t){1});
 	if (pod->spec.host_network) {
 		default_host_ports(&pod->spec.containers);
 		default_host_ports(&pod->spec.init_containers);
