@@ -38,24 +38,13 @@ struct str deployment_template_hash(const struct core_v1_pod_template_spec *temp
 	return arena_str(arena, (struct str){digits, (size_t)len});
 }
 
-static struct str_map without_key(const struct str_map *map, struct str key, struct arena *arena)
-{
-	struct str_pair *pairs = ARENA_NEW_N(arena, struct str_pair, map->len + 1);
-	size_t len = 0;
-
-	SLICE_FOREACH (pair, *map)
-		if (!str_eq(pair->key, key))
-			pairs[len++] = *pair;
-	return (struct str_map){pairs, len};
-}
-
 bool deployment_matches(const struct apps_v1_deployment *deployment, const struct apps_v1_replica_set *set,
 			struct arena *arena)
 {
 	struct core_v1_pod_template_spec a = deployment->spec.template, b = set->spec.template;
 
-	a.metadata.labels = without_key(&a.metadata.labels, STR(HASH_LABEL), arena);
-	b.metadata.labels = without_key(&b.metadata.labels, STR(HASH_LABEL), arena);
+	a.metadata.labels = str_map_without(&a.metadata.labels, STR(HASH_LABEL), arena);
+	b.metadata.labels = str_map_without(&b.metadata.labels, STR(HASH_LABEL), arena);
 	return equal_struct(&schema_core_v1_pod_template_spec, &a, &b);
 }
 

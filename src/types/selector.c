@@ -583,3 +583,14 @@ struct str_map str_map_set(const struct str_map *map, struct str key, struct str
 		memcpy(items + at + 1, map->items + at + found, (len - at - 1) * sizeof(*items));
 	return (struct str_map){items, len};
 }
+
+struct str_map str_map_without(const struct str_map *map, struct str key, struct arena *arena)
+{
+	struct str_pair *pairs = ARENA_NEW_N(arena, struct str_pair, map->len + 1);
+	size_t len = 0;
+
+	SLICE_FOREACH (pair, *map)
+		if (!str_eq(pair->key, key))
+			pairs[len++] = *pair;
+	return (struct str_map){pairs, len};
+}

@@ -57,5 +57,7 @@ struct str selector_format(const struct selector *selector, struct arena *arena)
 const struct str *str_map_get(const struct str_map *map, struct str key);
 /* A copy with @key set. */
 struct str_map str_map_set(const struct str_map *map, struct str key, struct str value, struct arena *arena);
+/* The same without @key. */
+struct str_map str_map_without(const struct str_map *map, struct str key, struct arena *arena);
 
 #endif

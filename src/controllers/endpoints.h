@@ -1,0 +1,32 @@
+/* What the two endpoint controllers decide from; see endpoints.c, endpointslice.c and endpointslice_plan.c. */
+#ifndef WHERRY_CONTROLLERS_ENDPOINTS_H
+#define WHERRY_CONTROLLERS_ENDPOINTS_H
+
+#include "controllers/service_pods.h"
+
+struct endpoints_inputs {
+	const struct resource *endpoints;
+	struct object *service, *present; /* either may be missing */
+	struct object_slice pods;
+	int64_t changed; /* service_pods_changed() */
+};
+
+void endpoints_plan(void *cookie, const void *inputs, int64_t now, struct plan *plan);
+
+#define SLICE_SERVICE_LABEL "kubernetes.io/service-name"
+#define SLICE_MANAGER_LABEL "endpointslice.kubernetes.io/managed-by"
+#define SLICE_MANAGER	    "endpointslice-controller.k8s.io"
+
+struct endpointslice_inputs {
+	const struct resource *slices;
+	struct object *service;
+	struct object_slice pods, present;
+	struct object **nodes; /* of the pods, NULL where there is none */
+	int64_t changed;
+};
+
+/* The zone a node says it is in, or NULL. */
+const struct str *endpointslice_zone(const struct object *node);
+void endpointslice_plan(void *cookie, const void *inputs, int64_t now, struct plan *plan);
+
+#endif
