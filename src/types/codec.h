@@ -54,6 +54,11 @@ enum {
 	 * StatefulSet's volumeClaimTemplates so.
 	 */
 	ENCODE_NESTED_KIND = 1 << 2,
+	/*
+	 * As Go writes upstream's internal structs, whose members have no JSON names: every member, under its Go name.
+	 * Some messages show values so, and one annotation.  Types of meta/v1 have names there too.
+	 */
+	ENCODE_UNTAGGED = 1 << 3,
 };
 
 void encode_json(const struct schema *schema, const void *data, unsigned flags, struct buf *out);

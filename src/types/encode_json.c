@@ -10,13 +10,14 @@
 #include "types/codec.h"
 #include "types/duration.h"
 #include "types/gen/meta_v1.h"
+#include "types/go_type.h"
 #include "types/quantity.h"
 #include "types/timestamp.h"
 
 struct encoder {
 	struct buf *out;
 	const struct schema_field *skipped; /* one field of the metadata, or NULL */
-	bool nested_kind;
+	bool nested_kind, untagged;
 };
 
 static void write_struct(struct encoder *e, const struct schema *schema, const void *data, unsigned flags);
@@ -287,16 +288,66 @@ static void write_custom(struct encoder *e, const struct schema *schema, const c
 		buf_append(e->out, "null", 4);
 }
 
+static void write_members(struct encoder *e, const struct schema *schema, const void *data)
+{
+	const char *base = data;
+
+	for (size_t i = 0; i < schema->len; i++) {
+		const struct schema_field *field = &schema->fields[i];
+
+		if (field->flags & FIELD_NO_JSON || field == e->skipped)
+			continue;
+		write_member(e, field, base + field->offset);
+	}
+}
+
+/* A member of Go's own struct: never left out; the metadata's are the object's own. */
+static void write_untagged_member(struct encoder *e, const struct schema_field *field, const void *member)
+{
+	const void *value = field->shape == SHAPE_OPTIONAL ? *(const void *const *)member : member;
+	char room[GO_NAME_SIZE];
+
+	if (field->message == &schema_meta_v1_object_meta) {
+		e->untagged = false;
+		write_members(e, field->message, value);
+		e->untagged = true;
+		return;
+	}
+	write_name(go_member_name(field->name, room), e->out);
+	if (field->shape == SHAPE_LIST)
+		write_list(e, field, member);
+	else if (field->shape == SHAPE_MAP || field->shape == SHAPE_MAP_OF_LISTS)
+		write_map(e, field, member);
+	else if (value)
+		write_item(e, field, value);
+	else
+		buf_append(e->out, "null", 4);
+	buf_char(e->out, ',');
+}
+
+static void write_untagged(struct encoder *e, const struct schema *schema, const char *data)
+{
+	buf_char(e->out, '{');
+	for (size_t i = 0; i < schema->len; i++)
+		write_untagged_member(e, &schema->fields[i], data + schema->fields[i].offset);
+	close_with(e->out, '}');
+}
+
 #define CUSTOM_JSON (SCHEMA_JSON_ANY | SCHEMA_JSON_OR_ARRAY | SCHEMA_JSON_OR_BOOL | SCHEMA_JSON_OR_STRING_ARRAY)
 
 static void write_struct(struct encoder *e, const struct schema *schema, const void *data, unsigned flags)
 {
-	const char *base = data;
+	bool untagged = e->untagged;
 
 	if (schema->flags & CUSTOM_JSON) {
 		write_custom(e, schema, data);
 		return;
 	}
+	if (untagged && !str_has_prefix(schema->name, STR("meta/"))) {
+		write_untagged(e, schema, data);
+		return;
+	}
+	e->untagged = false;
 	buf_char(e->out, '{');
 	if (flags & ENCODE_KIND && schema->flags & SCHEMA_TOP_LEVEL) {
 		write_name(STR("kind"), e->out);
@@ -306,14 +357,9 @@ static void write_struct(struct encoder *e, const struct schema *schema, const v
 		write_quoted(schema->api_version.data, schema->api_version.len, e->out);
 		buf_char(e->out, ',');
 	}
-	for (size_t i = 0; i < schema->len; i++) {
-		const struct schema_field *field = &schema->fields[i];
-
-		if (field->flags & FIELD_NO_JSON || field == e->skipped)
-			continue;
-		write_member(e, field, base + field->offset);
-	}
+	write_members(e, schema, data);
 	close_with(e->out, '}');
+	e->untagged = untagged;
 }
 
 /*
@@ -322,7 +368,7 @@ static void write_struct(struct encoder *e, const struct schema *schema, const v
  */
 void encode_json(const struct schema *schema, const void *data, unsigned flags, struct buf *out)
 {
-	struct encoder e = {.out = out, .nested_kind = flags & ENCODE_NESTED_KIND};
+	struct encoder e = {.out = out, .nested_kind = flags & ENCODE_NESTED_KIND, .untagged = flags & ENCODE_UNTAGGED};
 
 	if (flags & ENCODE_NO_RESOURCE_VERSION)
 		e.skipped = schema_find(&schema_meta_v1_object_meta, STR("resourceVersion"));

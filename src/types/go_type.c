@@ -38,3 +38,29 @@ struct str go_type_field(const struct schema_field *field, struct arena *arena)
 	return arena_concat(arena, str_from(prefixes[field->shape]),
 			    item ? str_from(item) : go_type_item(field, arena));
 }
+
+/* Words that Go writes in capitals, where JSON's name begins with them. */
+static const struct {
+	const char *json, *go;
+} initials[] = {
+	{"api", "API"},	    {"aws", "AWS"}, {"cel", "CEL"}, {"cephfs", "CephFS"},	{"csi", "CSI"}, {"dns", "DNS"},
+	{"fc", "FC"},	    {"fs", "FS"},   {"gce", "GCE"}, {"http", "HTTP"},		{"id", "ID"},	{"ip", "IP"},
+	{"iscsi", "ISCSI"}, {"nfs", "NFS"}, {"rbd", "RBD"}, {"storageos", "StorageOS"}, {"tcp", "TCP"}, {"tls", "TLS"},
+	{"uid", "UID"},
+};
+
+struct str go_member_name(struct str json_name, char room[GO_NAME_SIZE])
+{
+	size_t word = 0;
+
+	assert(json_name.len < GO_NAME_SIZE);
+	memcpy(room, json_name.data, json_name.len);
+	while (word < json_name.len && json_name.data[word] >= 'a' && json_name.data[word] <= 'z')
+		word++;
+	for (size_t i = 0; i < ARRAY_LEN(initials); i++)
+		if (str_eq_c(str_sub(json_name, 0, word), initials[i].json))
+			memcpy(room, initials[i].go, word);
+	if (word && room[0] >= 'a' && room[0] <= 'z')
+		room[0] = (char)(room[0] - 'a' + 'A');
+	return (struct str){room, json_name.len};
+}
