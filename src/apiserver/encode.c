@@ -109,12 +109,32 @@ static bool plain_json(const struct request *request)
 	       request->resource->schema == request->schema;
 }
 
+struct meta_v1_object_meta partial_meta(const struct request *request, const struct object *object, struct arena *arena)
+{
+	struct str hidden = request->strategy->whole_annotation;
+	struct meta_v1_object_meta meta = *object->meta;
+	struct str_pair *items;
+	size_t len = 0;
+
+	if (!hidden.len || !str_map_get(&meta.annotations, hidden))
+		return meta;
+	items = ARENA_NEW_N(arena, struct str_pair, meta.annotations.len);
+	SLICE_FOREACH (pair, object->meta->annotations)
+		if (!str_eq(pair->key, hidden))
+			items[len++] = *pair;
+	meta.annotations = (struct str_map){items, len};
+	return meta;
+}
+
 void partial_json(struct request *request, const struct object *object, struct buf *out)
 {
+	struct arena cleanup_arena arena = {0};
+	struct meta_v1_object_meta meta = partial_meta(request, object, &arena);
+
 	buf_c(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/");
 	buf_str(out, request->accepted.kind_version);
 	buf_c(out, "\",\"metadata\":");
-	encode_json(&schema_meta_v1_object_meta, object->meta, 0, out);
+	encode_json(&schema_meta_v1_object_meta, &meta, 0, out);
 	buf_char(out, '}');
 }
 
@@ -132,7 +152,8 @@ static void append_object(struct request *request, const struct object *object, 
 		partial_json(request, object, out);
 		break;
 	default:
-		encode_json(request->resource->schema, request_version_of(request, object->data), ENCODE_KIND, out);
+		encode_json(request->resource->schema, request_version_of(request, object->data),
+			    ENCODE_KIND | ENCODE_NESTED_KIND, out);
 	}
 }
 
@@ -179,7 +200,8 @@ static enum step_result respond_published(struct request *request, int code, con
 		return respond_json_body(request, code);
 	}
 	if (request->accepted.kind == MEDIA_PARTIAL) {
-		struct meta_v1_partial_object_metadata partial = {.metadata = *object->meta};
+		struct meta_v1_partial_object_metadata partial = {
+			.metadata = partial_meta(request, object, &request->arena)};
 
 		encode_envelope(&schema_meta_v1_partial_object_metadata, &partial, &response->body);
 	} else {

@@ -55,6 +55,9 @@ void table_begin(struct request *request, uint64_t revision, struct str continue
 		 struct buf *out);
 void table_row_json(struct request *request, const struct object *object, bool first, struct buf *out);
 void table_end(struct buf *out);
+/* The metadata of an object as it is shown without the rest; shares memory with the object's. */
+struct meta_v1_object_meta partial_meta(const struct request *request, const struct object *object,
+					struct arena *arena);
 /* {"kind":"PartialObjectMetadata",...} of an object. */
 void partial_json(struct request *request, const struct object *object, struct buf *out);
 

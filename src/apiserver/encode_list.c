@@ -61,7 +61,8 @@ bool list_answer_add(struct list_answer *answer, const struct store_record *reco
 		if (is_partial(request))
 			partial_json(request, object, body);
 		else
-			encode_json(request->resource->schema, request_version_of(request, object->data), 0, body);
+			encode_json(request->resource->schema, request_version_of(request, object->data),
+				    ENCODE_NESTED_KIND, body);
 	}
 	object_unref(object);
 	return true;
@@ -116,7 +117,8 @@ static enum step_result respond_list_proto(struct list_answer *answer, const str
 	struct any_slice *slice = (void *)(list + field->offset);
 
 	for (size_t i = 0; i < answer->objects.len; i++) {
-		struct meta_v1_partial_object_metadata partial = {.metadata = *answer->objects.items[i]->meta};
+		struct meta_v1_partial_object_metadata partial = {
+			.metadata = partial_meta(request, answer->objects.items[i], &request->arena)};
 		const void *data = is_partial(request) ? (const void *)&partial
 						       : request_version_of(request, answer->objects.items[i]->data);
 

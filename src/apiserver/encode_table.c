@@ -81,7 +81,8 @@ void table_row_json(struct request *request, const struct object *object, bool f
 	if (str_eq(include, STR("None")))
 		buf_c(out, "null");
 	else if (str_eq(include, STR("Object")))
-		encode_json(request->resource->schema, request_version_of(request, object->data), ENCODE_KIND, out);
+		encode_json(request->resource->schema, request_version_of(request, object->data),
+			    ENCODE_KIND | ENCODE_NESTED_KIND, out);
 	else
 		partial_json(request, object, out);
 	buf_char(out, '}');

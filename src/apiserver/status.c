@@ -121,7 +121,7 @@ enum step_result status_conflict(struct request *request, struct str name, const
 
 enum step_result status_conflict_kind(struct request *request, struct str name, const char *why)
 {
-	return conflict(request, request->resource->group, request->resource->kind, name, why);
+	return conflict(request, request->schema->group, request->schema->kind, name, why);
 }
 
 enum step_result status_apply_conflict(struct request *request, const struct meta_v1_status_cause_slice *causes,

@@ -199,7 +199,7 @@ static enum step_result allocate(struct request *request)
 	errors->arena = &request->arena;
 	request->strategy->allocate(&request->context, request->object, old, errors);
 	if (errors->len)
-		return status_field_errors(request, request->resource->group, request->resource->kind,
+		return status_field_errors(request, request->schema->group, request->schema->kind,
 					   meta_of(request)->name, errors);
 	return STEP_NEXT;
 }

@@ -67,8 +67,7 @@ enum step_result step_validate(struct request *request)
 	}
 	validate(request, meta, errors);
 	if (errors->len)
-		return status_field_errors(request, request->resource->group, request->resource->kind, meta->name,
-					   errors);
+		return status_field_errors(request, request->schema->group, request->schema->kind, meta->name, errors);
 	if (strategy->warnings && !request->subresource)
 		strategy->warnings(&request->context, request->object, request->old ? request->old->data : NULL);
 	if (strategy->canonicalize)

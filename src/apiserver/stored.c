@@ -101,7 +101,7 @@ void stored_encode(const struct schema *schema, const struct strategy *strategy,
 	const struct meta_v1_object_meta *meta = object_meta_of(schema, data);
 	uint32_t body, splice;
 
-	encode_json(schema, data, ENCODE_KIND | ENCODE_NO_RESOURCE_VERSION, out);
+	encode_json(schema, data, ENCODE_KIND | ENCODE_NESTED_KIND | ENCODE_NO_RESOURCE_VERSION, out);
 	find_places(buf_view(out), &body, &splice);
 	buf_char(header, HEADER_VERSION);
 	buf_char(header, meta->deletion_timestamp ? STORED_TERMINATING : 0);

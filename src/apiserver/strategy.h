@@ -157,6 +157,7 @@ struct strategy {
 	enum collection_default collection_default;
 	bool allow_create_on_update;	  /* PUT may create */
 	bool forbid_unconditional_update; /* PUT without resourceVersion is Invalid */
+	struct str whole_annotation;	  /* an annotation that only whole objects show */
 	struct str orphan_warning;	  /* of COLLECT_ORPHAN: for deletes that say nothing of dependents */
 	bool delete_returns_object;	  /* instead of a Status */
 	bool keep_status_on_create;	  /* nodes, and kinds whose status clients write through the main resource */

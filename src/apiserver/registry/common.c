@@ -131,7 +131,7 @@ struct field_value field_value_struct(const struct schema *schema, const void *d
 	buf_init(&out, LIMIT_OBJECT);
 	if (!data)
 		return VALUE_NULL;
-	encode_json(schema, data, 0, &out);
+	encode_json(schema, data, ENCODE_UNTAGGED, &out);
 	return field_value_json(arena_str(arena, buf_view(&out)));
 }
 

@@ -58,7 +58,7 @@ void bump_generation(struct meta_v1_object_meta *meta, const struct meta_v1_obje
 /* Semantic equality by a schema, and the error when it does not hold: `Invalid value: {...}: field is immutable`. */
 void check_immutable(struct field_errors *errors, const struct path *path, const struct schema *schema, const void *now,
 		     const void *old);
-/* The value of a struct as an error shows it, in JSON. */
+/* The value of a struct as an error shows it: JSON as Go writes upstream's internal struct (ENCODE_UNTAGGED). */
 struct field_value field_value_struct(const struct schema *schema, const void *data, struct arena *arena);
 
 /* Is @word one of the C strings, the last of which is NULL? */

@@ -5,6 +5,14 @@
 
 #define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
 
+/* An old counter of template changes that clients still see, and may not set. */
+static void set_template_generation(struct arena *arena, struct apps_v1_daemon_set *set, int64_t generation)
+{
+	struct str text = arena_printf(arena, "%lld", (long long)generation);
+
+	set->metadata.annotations = str_map_set(&set->metadata.annotations, STR(TEMPLATE_GENERATION), text, arena);
+}
+
 static void default_object(struct strategy_context *context, void *object)
 {
 	struct apps_v1_daemon_set *set = object;
@@ -13,14 +21,17 @@ static void default_object(struct strategy_context *context, void *object)
 	if (!strategy->rolling_update && (!strategy->type.len || str_eq_c(strategy->type, "RollingUpdate")))
 		strategy->rolling_update = ARENA_NEW(context->arena, struct apps_v1_rolling_update_daemon_set);
 	default_pod_spec(context->arena, &set->spec.template.spec);
+	/* So that the client counts as its manager, though what it says does not count. */
+	if (!str_map_get(&set->metadata.annotations, STR(TEMPLATE_GENERATION)))
+		set_template_generation(context->arena, set, 0);
 }
 
-/* An old counter of template changes that clients still see, and may not set. */
-static void set_template_generation(struct arena *arena, struct apps_v1_daemon_set *set, int64_t generation)
+static int64_t template_generation(const struct apps_v1_daemon_set *set)
 {
-	struct str text = arena_printf(arena, "%lld", (long long)generation);
+	const struct str *text = str_map_get(&set->metadata.annotations, STR(TEMPLATE_GENERATION));
+	int64_t generation = 1;
 
-	set->metadata.annotations = str_map_set(&set->metadata.annotations, STR(TEMPLATE_GENERATION), text, arena);
+	return text && str_parse_int64(*text, &generation) < 0 ? 1 : generation;
 }
 
 static void prepare_create(struct strategy_context *context, void *object)
@@ -32,13 +43,15 @@ static void prepare_update(struct strategy_context *context, void *object, const
 {
 	struct apps_v1_daemon_set *set = object;
 	const struct apps_v1_daemon_set *before = old;
-	const struct str *text = str_map_get(&before->metadata.annotations, STR(TEMPLATE_GENERATION));
-	int64_t generation = 1;
+	int64_t generation = template_generation(before);
 
-	if (text && str_parse_int64(*text, &generation) < 0)
-		generation = 1;
 	generation += !equal_struct(&schema_core_v1_pod_template_spec, &set->spec.template, &before->spec.template);
 	set_template_generation(context->arena, set, generation);
+}
+
+static void prepare_status(struct strategy_context *context, void *object, const void *old)
+{
+	set_template_generation(context->arena, object, template_generation(old));
 }
 
 /* One of the two must be more than nothing, and only one. */
@@ -163,10 +176,12 @@ static const struct table_column columns[] = {
 const struct strategy strategy_apps_daemonsets = {
 	.group = STR_INIT("apps"),
 	.plural = STR_INIT("daemonsets"),
+	.whole_annotation = STR_INIT(TEMPLATE_GENERATION),
 	.generation = GENERATION_SPEC,
 	.default_object = default_object,
 	.prepare_create = prepare_create,
 	.prepare_update = prepare_update,
+	.prepare_status = prepare_status,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
 	.warnings = warnings,

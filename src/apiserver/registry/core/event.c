@@ -1,5 +1,5 @@
 /* Events of the core group: stored for an hour, never collected by owner. */
-#include "apiserver/registry/common.h"
+#include "apiserver/registry/rule.h"
 #include "types/gen/core_v1.h"
 
 #define ACTION_MAX   128
@@ -104,15 +104,46 @@ static void validate_create(struct strategy_context *context, const void *object
 		check_new_form(errors, event);
 }
 
-static void validate_update(struct strategy_context *context, const void *object, const void *old UNUSED,
+static const struct rule first_kept[] = {
+	RULE_IMMUTABLE("involvedObject"), RULE_IMMUTABLE("reason"),	    RULE_IMMUTABLE("message"),
+	RULE_IMMUTABLE("source"),	  RULE_IMMUTABLE("firstTimestamp"), RULE_IMMUTABLE("lastTimestamp"),
+	RULE_IMMUTABLE("count"),	  RULE_IMMUTABLE("type"),
+};
+static const struct rule time_kept[] = {RULE_IMMUTABLE("eventTime")};
+static const struct rule last_kept[] = {RULE_IMMUTABLE("action"), RULE_IMMUTABLE("related")};
+
+/* The stored form has other names for the last two. */
+static void check_kept(struct field_errors *errors, const struct core_v1_event *now, const struct core_v1_event *old)
+{
+	const struct schema *schema = &schema_core_v1_event;
+
+	CHECK_UPDATE_RULES(errors, NULL, schema, now, old, first_kept);
+	/* Some clients cannot tell more than microseconds. */
+	if (now->event_time.seconds != old->event_time.seconds ||
+	    now->event_time.nanos / 1000 != old->event_time.nanos / 1000)
+		CHECK_UPDATE_RULES(errors, NULL, schema, now, old, time_kept);
+	CHECK_UPDATE_RULES(errors, NULL, schema, now, old, last_kept);
+	check_immutable_str(errors, FIELD(NULL, "reportingController"), now->reporting_component,
+			    old->reporting_component);
+	check_immutable_str(errors, FIELD(NULL, "reportingInstance"), now->reporting_instance, old->reporting_instance);
+}
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old,
 			    struct field_errors *errors)
 {
-	const struct core_v1_event *event = object;
+	const struct core_v1_event *event = object, *before = old;
+	bool core = !context->resource->group.len;
 
 	if (event->event_time.is_set)
-		check_reported(errors, event, !context->resource->group.len);
+		check_reported(errors, event, core);
 	else
 		check_place(errors, event);
+	if (core)
+		return;
+	if (event->series &&
+	    !(before->series && equal_struct(&schema_core_v1_event_series, event->series, before->series)))
+		check_series(errors, event->series);
+	check_kept(errors, event, before);
 }
 
 static struct str select_field(const void *object, struct str path, struct arena *arena UNUSED)

@@ -45,17 +45,15 @@ static void check_modes(struct field_errors *errors, const struct path *path, co
 
 static struct field_value capacity_value(const struct quantity_map *capacity, struct arena *arena)
 {
-	struct core_v1_persistent_volume_spec spec = {.capacity = *capacity};
-	struct field_value value;
+	struct str text = STR("{");
 
 	if (!capacity->items)
 		return VALUE_NULL;
-	if (!capacity->len)
-		return field_value_json(STR("{}"));
-	value = field_value_struct(&schema_core_v1_persistent_volume_spec, &spec, arena);
-	/* What stands between the braces, after the member's name. */
-	return field_value_json(
-		str_sub(value.text, strlen("{\"capacity\":"), value.text.len - strlen("{\"capacity\":}")));
+	SLICE_FOREACH (pair, *capacity)
+		text = arena_printf(arena, STR_FMT "%s" STR_FMT ":\"" STR_FMT "\"", STR_ARG(text),
+				    pair == capacity->items ? "" : ",", STR_ARG(quote_go(pair->key, arena)),
+				    STR_ARG(quantity_format(&pair->value, arena)));
+	return field_value_json(arena_concat(arena, text, STR("}")));
 }
 
 static void check_capacity(struct field_errors *errors, const struct path *path, const void *value)

@@ -93,10 +93,13 @@ static void default_host_ports(const struct core_v1_container_slice *containers)
 
 void default_pod(struct strategy_context *context, void *object)
 {
+	const int64_t shortest = 1;
 	struct core_v1_pod *pod = object;
 	bool *yes;
 
 	default_pod_spec(context->arena, &pod->spec);
+	if (pod->spec.termination_grace_period_seconds && *pod->spec.termination_grace_period_seconds < 0)
+		pod->spec.termination_grace_period_seconds = ARENA_DUP(context->arena, int64_t, &shortest);
 	for (size_t i = 0; i < pod->spec.containers.len; i++)
 		requests_from_limits(context->arena, EDIT(struct core_v1_resource_requirements,
 							  &pod->spec.containers.items[i].resources));

@@ -99,6 +99,19 @@ static void look_at_volumes(const struct look *look, const struct path *path)
 	}
 }
 
+static void look_at_projections(const struct look *look)
+{
+	SLICE_FOREACH (volume, look->check.spec->volumes)
+		if (volume->volume_source.projected)
+			SLICE_FOREACH (source, volume->volume_source.projected->sources)
+				if (empty_struct(&schema_core_v1_volume_projection, source))
+					vec_push(look->context->arena, &look->context->warnings,
+						 arena_printf(look->context->arena,
+							      "volume \"" STR_FMT
+							      "\" (Projected) has no sources provided",
+							      STR_ARG(volume->name)));
+}
+
 static void look_at_names(const struct look *look, const struct path *path)
 {
 	const struct core_v1_host_alias_slice *aliases = &look->check.spec->host_aliases;
@@ -256,6 +269,7 @@ static void look_at_pod(struct look *look)
 	look_at_spread(look, FIELD(path, "topologySpreadConstraints"));
 	look_at_annotations(look);
 	look_at_volumes(look, FIELD(path, "volumes"));
+	look_at_projections(look);
 	look_at_names(look, path);
 	warn_of_fraction(look->context, FIELD(path, "overhead"), &spec->overhead, "memory");
 	warn_of_fraction(look->context, FIELD(path, "overhead"), &spec->overhead, "ephemeral-storage");
