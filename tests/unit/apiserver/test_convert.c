@@ -34,7 +34,7 @@ static const char *encoded(const struct schema *schema, const void *data, struct
 #define ABOUT "{\"kind\":\"K\",\"name\":\"n\",\"apiVersion\":\"v\"}"
 #define SPEC(x)                                                                                                        \
 	"{\"metadata\":{\"annotations\":{\"a\":\"b\"}},\"spec\":{\"scaleTargetRef\":" ABOUT ",\"maxReplicas\":3" x "}" \
-														   "}"
+	"}"
 
 static void test_autoscalers_go_there_and_back(void **state UNUSED)
 {

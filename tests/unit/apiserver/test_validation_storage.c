@@ -175,7 +175,8 @@ static void test_csi(void **state UNUSED)
 		{CSI_NODE, "{spec: {drivers: [{name: d, nodeID: nn, allocatable: {count: 1}}]}}", "",
 		 .old = "{spec: {drivers: [{name: d, nodeID: nn}]}}"},
 		{CSI_NODE, "{spec: {drivers: [{name: d, nodeID: m, topologyKeys: []}]}}",
-		 "spec.drivers: Invalid value: {\"name\":\"d\",\"nodeID\":\"m\",\"topologyKeys\":[]}: field is "
+		 "spec.drivers: Invalid value: "
+		 "{\"Name\":\"d\",\"NodeID\":\"m\",\"TopologyKeys\":[],\"Allocatable\":null}: field is "
 		 "immutable",
 		 .old = "{spec: {drivers: [{name: d, nodeID: nn}]}}"},
 		{CAPACITY, "{storageClassName: s, capacity: 1Gi, nodeTopology: {}}", ""},
@@ -199,8 +200,8 @@ static void test_csi(void **state UNUSED)
 		{ATTACHMENT, "{spec: {source: {persistentVolumeName: pv}, nodeName: nn}}",
 		 "spec.attacher: Required value"},
 		{ATTACHMENT, ATTACHMENT_OF("persistentVolumeName: pw"),
-		 "spec: Invalid value: {\"attacher\":\"d.example.com\",\"source\":{\"persistentVolumeName\":\"pw\"},"
-		 "\"nodeName\":\"nn\"}: field is immutable",
+		 "spec: Invalid value: {\"Attacher\":\"d.example.com\",\"Source\":{\"PersistentVolumeName\":\"pw\","
+		 "\"InlineVolumeSpec\":null},\"NodeName\":\"nn\"}: field is immutable",
 		 .old = ATTACHMENT_OF("persistentVolumeName: pv")},
 	};
 
