@@ -2,6 +2,7 @@
 #include "apiserver/registry/common.h"
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "types/codec.h"
 #include "types/quantity.h"
 #include "types/selector.h"
@@ -141,6 +142,20 @@ void check_immutable(struct field_errors *errors, const struct path *path, const
 	if ((!now || !old) ? now == old : equal_struct(schema, now, old))
 		return;
 	field_invalid(errors, path, field_value_struct(schema, now, errors->arena), "field is immutable");
+}
+
+const bool *mark_repeated(const void *first, size_t stride, size_t len, struct arena *arena)
+{
+	bool *repeated = ARENA_NEW_N(arena, bool, len);
+	struct map seen = {0};
+
+	for (size_t i = 0; i < len; i++) {
+		struct str text = *(const struct str *)(const void *)((const char *)first + i * stride);
+
+		repeated[i] = map_set(&seen, text, repeated) != NULL;
+	}
+	map_release(&seen);
+	return repeated;
 }
 
 bool is_one_of(struct str word, ...)

@@ -61,6 +61,16 @@ void check_immutable(struct field_errors *errors, const struct path *path, const
 /* The value of a struct as an error shows it: JSON as Go writes upstream's internal struct (ENCODE_UNTAGGED). */
 struct field_value field_value_struct(const struct schema *schema, const void *data, struct arena *arena);
 
+/*
+ * For each of @len texts, @stride bytes apart: was it there before?  Without comparing each with each: a list is as
+ * long as its sender likes.  REPEATED(slice, arena) of a list of texts, REPEATED_BY(slice, member, arena) of a list of
+ * structs.
+ */
+const bool *mark_repeated(const void *first, size_t stride, size_t len, struct arena *arena);
+#define REPEATED(slice_, arena_) mark_repeated((slice_)->items, sizeof(struct str), (slice_)->len, arena_)
+#define REPEATED_BY(slice_, member_, arena_)                                                                           \
+	mark_repeated((slice_)->len ? &(slice_)->items->member_ : NULL, sizeof(*(slice_)->items), (slice_)->len, arena_)
+
 /* Is @word one of the C strings, the last of which is NULL? */
 bool is_one_of(struct str word, ...) __attribute__((sentinel));
 

@@ -19,7 +19,8 @@
  *
  * A row about something that is not there demands nothing, unless it is one of RULE_REQUIRED; a row about a list judges
  * each item at its own index (but for RULE_REQUIRED and RULE_CHECK, which see the list).  That a path exists in the
- * schema, and that the rule suits the type, is asserted.  Tables are immutable: any thread.
+ * schema, and that the rule suits the type, is asserted.  Tables stand outside functions and are
+ * immutable: any thread.
  */
 #ifndef WHERRY_APISERVER_REGISTRY_RULE_H
 #define WHERRY_APISERVER_REGISTRY_RULE_H

@@ -1,6 +1,27 @@
 /* Mutating admission policy bindings. */
-#include "apiserver/registry/common.h"
-#include "types/gen/admissionregistration_v1.h"
+#include "apiserver/registry/admissionregistration/admission_check.h"
+
+static const struct rule rules[] = {
+	RULE_REQUIRED_NAME("policyName", name_is_dns_subdomain),
+	RULE_CHECK("paramRef", check_param_ref),
+	RULE_CHECK("matchResources", check_match_resources),
+};
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	const struct admissionregistration_v1_mutating_admission_policy_binding_spec *spec =
+		&((const struct admissionregistration_v1_mutating_admission_policy_binding *)object)->spec;
+
+	CHECK_RULES(errors, SPEC, &schema_admissionregistration_v1_mutating_admission_policy_binding_spec, spec, rules);
+	if (spec->match_resources)
+		check_no_deletions(errors, FIELD(SPEC, "matchResources"), spec->match_resources);
+}
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old UNUSED,
+			    struct field_errors *errors)
+{
+	validate_create(context, object, errors);
+}
 
 static void cell_param_ref(struct table_row *row, const struct admissionregistration_v1_param_ref *ref)
 {
@@ -32,6 +53,8 @@ const struct strategy strategy_admissionregistration_mutatingadmissionpolicybind
 	.plural = STR_INIT("mutatingadmissionpolicybindings"),
 	.generation = GENERATION_SPEC,
 	.forbid_unconditional_update = true,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -1,6 +1,27 @@
 /* Validating webhook configurations. */
-#include "apiserver/registry/common.h"
-#include "types/gen/admissionregistration_v1.h"
+#include "apiserver/registry/admissionregistration/admission_check.h"
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	const struct admissionregistration_v1_validating_webhook_slice *webhooks =
+		&((const struct admissionregistration_v1_validating_webhook_configuration *)object)->webhooks;
+	const bool *repeated = REPEATED_BY(webhooks, name, errors->arena);
+
+	for (size_t i = 0; i < webhooks->len; i++) {
+		const struct path *at = INDEX(FIELD(NULL, "webhooks"), i);
+
+		check_webhook(errors, at, &schema_admissionregistration_v1_validating_webhook, &webhooks->items[i],
+			      false);
+		if (repeated[i] && webhooks->items[i].name.len)
+			field_duplicate(errors, FIELD(at, "name"), VALUE(webhooks->items[i].name));
+	}
+}
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old UNUSED,
+			    struct field_errors *errors)
+{
+	validate_create(context, object, errors);
+}
 
 static void cells(struct table_row *row, const void *object)
 {
@@ -22,6 +43,8 @@ const struct strategy strategy_admissionregistration_validatingwebhookconfigurat
 	.plural = STR_INIT("validatingwebhookconfigurations"),
 	.generation = GENERATION_SPEC,
 	.forbid_unconditional_update = true,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
 	COLUMNS(columns),
 	.cells = cells,
 };

@@ -2,6 +2,91 @@
 #include "apiserver/registry/common.h"
 #include "types/gen/apiregistration_v1.h"
 
+/* The name follows from the spec: validate_create says so. */
+static struct name_problems validate_name(struct str name)
+{
+	return name_is_path_segment(name);
+}
+
+static void check_priority(struct field_errors *errors, const char *field, int32_t value, int32_t max)
+{
+	if (value <= 0 || value > max)
+		field_invalid(errors, FIELD(SPEC, field), VALUE(value), "must be positive and less than %d", max);
+}
+
+static void check_service(struct field_errors *errors, const struct path *path,
+			  const struct apiregistration_v1_service_reference *service)
+{
+	int32_t port = service->port ? *service->port : 443;
+
+	if (!service->namespace.len)
+		field_required(errors, FIELD(path, "namespace"), NULL);
+	if (!service->name.len)
+		field_required(errors, FIELD(path, "name"), NULL);
+	if (port < 1 || port > 65535)
+		field_invalid(errors, FIELD(path, "port"), VALUE(port),
+			      "port is not valid: must be between 1 and 65535, inclusive");
+}
+
+/* Where the service is: elsewhere, or here, where there is nothing to verify. */
+static void check_backend(struct field_errors *errors, const struct apiregistration_v1_api_service_spec *spec)
+{
+	if (spec->service) {
+		check_service(errors, FIELD(SPEC, "service"), spec->service);
+		if (spec->insecure_skip_tls_verify && spec->ca_bundle.len)
+			field_invalid(errors, FIELD(SPEC, "insecureSkipTLSVerify"),
+				      VALUE(spec->insecure_skip_tls_verify), "may not be true if caBundle is present");
+		return;
+	}
+	if (spec->ca_bundle.len)
+		field_invalid(errors, FIELD(SPEC, "caBundle"),
+			      VALUE(arena_printf(errors->arena, "%zu bytes", spec->ca_bundle.len)),
+			      "local APIServices may not have a caBundle");
+	if (spec->insecure_skip_tls_verify)
+		field_invalid(errors, FIELD(SPEC, "insecureSkipTLSVerify"), VALUE(spec->insecure_skip_tls_verify),
+			      "local APIServices may not have insecureSkipTLSVerify");
+}
+
+static void validate_create(struct strategy_context *context UNUSED, const void *object, struct field_errors *errors)
+{
+	const struct apiregistration_v1_api_service *service = object;
+	const struct apiregistration_v1_api_service_spec *spec = &service->spec;
+	struct str name =
+		arena_printf(errors->arena, STR_FMT "." STR_FMT, STR_ARG(spec->version), STR_ARG(spec->group));
+	struct str quoted = quote_go(name, errors->arena);
+
+	if (name_ok(name_is_path_segment(service->metadata.name)) && !str_eq(service->metadata.name, name))
+		field_invalid(errors, FIELD(NULL, "metadata.name"), VALUE(service->metadata.name),
+			      "must be `spec.version+\".\"+spec.group`: " STR_FMT, STR_ARG(quoted));
+	if (spec->group.len)
+		check_name(errors, FIELD(SPEC, "group"), spec->group, name_is_dns_subdomain(spec->group));
+	else if (!str_eq_c(spec->version, "v1"))
+		field_required(errors, FIELD(SPEC, "group"),
+			       "only v1 may have an empty group and it better be legacy kube");
+	check_name(errors, FIELD(SPEC, "version"), spec->version, name_is_dns1035_label(spec->version));
+	check_priority(errors, "groupPriorityMinimum", spec->group_priority_minimum, 20000);
+	check_priority(errors, "versionPriority", spec->version_priority, 1000);
+	check_backend(errors, spec);
+}
+
+static void validate_update(struct strategy_context *context, const void *object, const void *old UNUSED,
+			    struct field_errors *errors)
+{
+	validate_create(context, object, errors);
+}
+
+static void validate_status(struct strategy_context *context UNUSED, const void *object, const void *old UNUSED,
+			    struct field_errors *errors)
+{
+	const struct apiregistration_v1_api_service_condition_slice *conditions =
+		&((const struct apiregistration_v1_api_service *)object)->status.conditions;
+
+	for (size_t i = 0; i < conditions->len; i++)
+		if (!is_one_of(conditions->items[i].status, "True", "False", "Unknown", NULL))
+			field_not_supported_c(errors, FIELD(INDEX(FIELD(NULL, "status.conditions"), i), "status"),
+					      VALUE(conditions->items[i].status), "True", "False", "Unknown", NULL);
+}
+
 static void cell_available(struct table_row *row, const struct apiregistration_v1_api_service_status *status)
 {
 	SLICE_FOREACH (condition, status->conditions) {
@@ -61,6 +146,10 @@ const struct strategy strategy_apiregistration_apiservices = {
 	.forbid_unconditional_update = true,
 	.prepare_create = prepare_create,
 	.status_resets_metadata = true,
+	.validate_create = validate_create,
+	.validate_update = validate_update,
+	.validate_status = validate_status,
+	.validate_name = validate_name,
 	COLUMNS(columns),
 	.cells = cells,
 };

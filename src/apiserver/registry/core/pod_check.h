@@ -65,6 +65,8 @@ void check_resource_quantity(struct field_errors *errors, const struct path *pat
 			     const struct quantity *quantity);
 bool is_extended_resource(struct str name);
 bool is_huge_page(struct str name);
+/* Can limits be higher than requests? */
+bool may_overcommit(struct str name);
 
 void check_pod_security(struct pod_check *check, const struct path *path);
 void check_security_context(struct pod_check *check, const struct path *path,

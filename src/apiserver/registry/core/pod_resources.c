@@ -12,6 +12,11 @@ static bool is_native(struct str name)
 	return str_index(name, '/') < 0 || str_contains(name, STR("kubernetes.io/"));
 }
 
+bool may_overcommit(struct str name)
+{
+	return is_native(name) && !is_huge_page(name);
+}
+
 bool is_extended_resource(struct str name)
 {
 	return !is_native(name) && !str_has_prefix(name, STR("requests."));

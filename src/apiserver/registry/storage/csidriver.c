@@ -27,17 +27,15 @@ static void prepare_update(struct strategy_context *context UNUSED, void *object
 static void check_token_requests(struct field_errors *errors, const struct path *path, const void *value)
 {
 	const struct storage_v1_token_request_slice *requests = value;
+	const bool *repeated = REPEATED_BY(requests, audience, errors->arena);
 
 	for (size_t i = 0; i < requests->len; i++) {
 		const int64_t *seconds = requests->items[i].expiration_seconds;
 		const struct path *at = INDEX(path, i);
-		bool seen = false;
 
-		for (size_t j = 0; j < i; j++)
-			seen = seen || str_eq(requests->items[j].audience, requests->items[i].audience);
-		if (seen)
+		if (repeated[i])
 			field_duplicate(errors, FIELD(at, "audience"), VALUE(requests->items[i].audience));
-		if (seen || !seconds)
+		if (repeated[i] || !seconds)
 			continue;
 		if (*seconds < TOKEN_SECONDS_MIN)
 			field_invalid(errors, FIELD(at, "expirationSeconds"), VALUE(*seconds),

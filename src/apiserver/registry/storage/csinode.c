@@ -6,25 +6,21 @@
 
 static void check_topology_keys(struct field_errors *errors, const struct path *path, const struct str_slice *keys)
 {
-	for (size_t i = 0; i < keys->len; i++) {
-		bool seen = false;
+	const bool *repeated = REPEATED(keys, errors->arena);
 
+	for (size_t i = 0; i < keys->len; i++) {
 		if (!keys->items[i].len)
 			field_required(errors, path, NULL);
-		for (size_t j = 0; j < i; j++)
-			seen = seen || str_eq(keys->items[j], keys->items[i]);
-		if (seen)
+		if (repeated[i])
 			field_duplicate(errors, path, VALUE(keys->items[i]));
 		check_name(errors, path, keys->items[i], name_is_qualified(keys->items[i]));
 	}
 }
 
 static void check_driver(struct field_errors *errors, const struct path *path,
-			 const struct storage_v1_csi_node_driver_slice *drivers, size_t index)
+			 const struct storage_v1_csi_node_driver *driver, bool repeated)
 {
-	const struct storage_v1_csi_node_driver *driver = &drivers->items[index];
 	const struct storage_v1_volume_node_resources *allocatable = driver->allocatable;
-	bool seen = false;
 
 	check_csi_driver_name(errors, FIELD(path, "name"), driver->name);
 	if (!driver->node_id.len)
@@ -34,9 +30,7 @@ static void check_driver(struct field_errors *errors, const struct path *path,
 			      NODE_ID_MAX);
 	if (allocatable && allocatable->count)
 		check_not_negative(errors, FIELD(path, "allocatable.count"), *allocatable->count);
-	for (size_t i = 0; i < index; i++)
-		seen = seen || str_eq(drivers->items[i].name, driver->name);
-	if (seen)
+	if (repeated)
 		field_duplicate(errors, FIELD(path, "name"), VALUE(driver->name));
 	check_topology_keys(errors, path, &driver->topology_keys);
 }
@@ -45,9 +39,10 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 {
 	const struct storage_v1_csi_node_driver_slice *drivers =
 		&((const struct storage_v1_csi_node *)object)->spec.drivers;
+	const bool *repeated = REPEATED_BY(drivers, name, errors->arena);
 
 	for (size_t i = 0; i < drivers->len; i++)
-		check_driver(errors, INDEX(FIELD(SPEC, "drivers"), i), drivers, i);
+		check_driver(errors, INDEX(FIELD(SPEC, "drivers"), i), &drivers->items[i], repeated[i]);
 }
 
 /* A driver's entry stays but for how many volumes there can be. */

@@ -22,25 +22,21 @@ static void check_topology(struct field_errors *errors, const struct path *path,
 			   const struct core_v1_topology_selector_term *term)
 {
 	const struct core_v1_topology_selector_label_requirement_slice *list = &term->match_label_expressions;
+	const bool *repeated = REPEATED_BY(list, key, errors->arena);
 
 	for (size_t i = 0; i < list->len; i++) {
+		const struct str_slice *values = &list->items[i].values;
+		const bool *repeated_values = REPEATED(values, errors->arena);
 		const struct path *at = INDEX(path, i);
 		struct str key = list->items[i].key;
-		const struct str_slice *values = &list->items[i].values;
-		bool seen = false;
 
 		if (!values->len)
 			field_required(errors, FIELD(at, "values"), NULL);
-		for (size_t j = 1; j < values->len; j++)
-			for (size_t k = 0; k < j; k++)
-				if (str_eq(values->items[j], values->items[k])) {
-					field_duplicate(errors, INDEX(FIELD(at, "values"), j), VALUE(values->items[j]));
-					break;
-				}
+		for (size_t j = 0; j < values->len; j++)
+			if (repeated_values[j])
+				field_duplicate(errors, INDEX(FIELD(at, "values"), j), VALUE(values->items[j]));
 		check_name(errors, FIELD(at, "key"), key, name_is_qualified(key));
-		for (size_t j = 0; j < i; j++)
-			seen = seen || str_eq(list->items[j].key, key);
-		if (seen)
+		if (repeated[i])
 			field_duplicate(errors, FIELD(at, "key"), VALUE(key));
 	}
 }
