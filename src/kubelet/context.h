@@ -19,7 +19,8 @@ struct kubelet_context {
 	struct probes *probes;
 	struct tokens *tokens;
 	struct references *references;
-	struct cgroup_host cgroups; /* of this machine */
+	struct kubelet_metrics *metrics; /* NULL in tests of parts */
+	struct cgroup_host cgroups;	 /* of this machine */
 	const struct resource *pods, *nodes, *leases, *configmaps, *secrets, *services, *serviceaccounts;
 	/* Any thread: the pod's machine shall look again.  @uid is copied. */
 	void (*wake)(void *cookie, struct str pod_uid);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "client/informer_set.h"
 #include "kubelet/context.h"
+#include "kubelet/kubelet_metrics.h"
 #include "kubelet/log_rotate.h"
 #include "kubelet/node_object.h"
 #include "kubelet/orphans.h"
@@ -213,6 +214,7 @@ static void make_context(struct kubelet *kubelet)
 					 kubelet->config.node_name),
 		.pool = kubelet->pool,
 		.tokens = tokens_new(),
+		.metrics = kubelet_metrics_new(kubelet->config.node_name),
 		.pods = client_resource("", "v1", "pods"),
 		.nodes = client_resource("", "v1", "nodes"),
 		.leases = client_resource("coordination.k8s.io", "v1", "leases"),
@@ -308,6 +310,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	orphans_free(kubelet->orphans);
 	recorder_free(kubelet->context.recorder);
 	tokens_free(kubelet->context.tokens);
+	kubelet_metrics_free(kubelet->context.metrics);
 	drop_services(kubelet->services, kubelet->services_len);
 	mutex_release(&kubelet->services_lock);
 	arena_release(&kubelet->arena);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "client/fault.h"
+#include "kubelet/kubelet_metrics.h"
 #include "kubelet/pod_sync.h"
 #include "sys/crash.h"
 #include "sys/loop.h"
@@ -35,6 +36,9 @@ struct pod {
 	enum pod_state state;
 	bool vanished; /* the API has let go of it */
 	bool gone;     /* nothing of it is left here */
+	bool turned;   /* a turn of it is over */
+	bool starting; /* it did not run when it was seen first, and does not yet */
+	int64_t seen_at;
 	struct loop_timer timer;
 	struct pod_memory memory; /* lent to the turn while RUNNING */
 };
@@ -42,6 +46,7 @@ struct pod {
 struct turn {
 	struct loop_call done;
 	struct pod *pod;
+	int64_t began;
 	struct pod_sync sync;
 };
 
@@ -97,6 +102,7 @@ static void start_turn(struct pod *pod)
 	turn = XNEW(struct turn);
 	*turn = (struct turn){
 		.pod = pod,
+		.began = clock_monotonic_ns(),
 		.sync = {.object = object_ref(pod->object), .vanished = pod->vanished, .memory = &pod->memory}};
 	set_state(pod, POD_RUNNING);
 	loop_timer_stop(&pod->timer);
@@ -131,6 +137,17 @@ static bool end_when_over(struct pod *pod)
 	return true;
 }
 
+static void count_turn(struct pod *pod, const struct turn *turn)
+{
+	enum pod_operation operation = turn->sync.vanished || turn->sync.object->meta->deletion_timestamp
+					       ? POD_OPERATION_KILL
+				       : pod->turned ? POD_OPERATION_SYNC
+						     : POD_OPERATION_CREATE;
+
+	pod->turned = true;
+	kubelet_metrics_turn(pod->pods->context->metrics, operation, clock_monotonic_ns() - turn->began);
+}
+
 static void on_done(struct loop_call *call)
 {
 	struct turn *turn = CONTAINER_OF(call, struct turn, done);
@@ -138,6 +155,7 @@ static void on_done(struct loop_call *call)
 	int64_t wake_at = turn->sync.wake_at;
 	bool dirty = pod->state == POD_RUNNING_DIRTY;
 
+	count_turn(pod, turn);
 	pod->gone = turn->sync.gone;
 	object_unref(turn->sync.object);
 	free(turn);
@@ -173,9 +191,24 @@ static struct pod *pod_new(struct pods *pods, struct str uid)
 	memcpy(copy, uid.data, uid.len);
 	pod->uid = (struct str){copy, uid.len};
 	pod->pods = pods;
+	pod->seen_at = clock_monotonic_ns();
 	loop_timer_init(&pod->timer, pods->loop, on_timer);
 	map_set(&pods->by_uid, pod->uid, pod);
 	return pod;
+}
+
+/* The API tells that a pod runs after the kubelet has said so. */
+static void count_start(struct pod *pod, const struct object *object)
+{
+	struct str phase = OBJECT_AS(core_v1_pod, object)->status.phase;
+
+	if (!pod->object) {
+		pod->starting = !phase.len || str_eq(phase, STR("Pending"));
+	} else if (pod->starting && !str_eq(phase, STR("Pending"))) {
+		pod->starting = false;
+		if (str_eq(phase, STR("Running")))
+			kubelet_metrics_started(pod->pods->context->metrics, clock_monotonic_ns() - pod->seen_at);
+	}
 }
 
 void pods_set(struct pods *pods, struct str uid, struct object *object)
@@ -187,6 +220,7 @@ void pods_set(struct pods *pods, struct str uid, struct object *object)
 	if (!pod)
 		pod = pod_new(pods, uid);
 	if (object) {
+		count_start(pod, object);
 		object_unref(pod->object);
 		pod->object = object_ref(object);
 	} else {

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "client/informer.h"
-#include "component/metrics.h"
 #include "kubelet/server_internal.h"
 #include "net/tls.h"
 
@@ -100,30 +99,6 @@ static void healthz(struct kubelet_server *server UNUSED, struct http_request *h
 	http_respond_text(http, 200, "ok");
 }
 
-static void metrics(struct kubelet_server *server, struct http_request *http)
-{
-	struct metrics *made = metrics_new();
-	struct http_server_stats stats;
-	struct buf cleanup_buf text;
-
-	http_server_stats(server->http, &stats);
-	metric_set(metric_get(metrics_gauge(made, "kubelet_running_pods", "Number of pods that run here", NULL)),
-		   (int64_t)informer_len(server->config.pods));
-	metric_set(metric_get(metrics_counter(made, "kubelet_http_requests_total", "Requests to the kubelet's server",
-					      NULL)),
-		   (int64_t)stats.requests_total);
-	metric_set(metric_get(metrics_gauge(made, "kubelet_http_inflight_requests", "Requests under way", NULL)),
-		   (int64_t)stats.requests_open);
-	buf_init(&text, MIB);
-	metrics_write(made, &text);
-	metrics_free(made);
-	http_respond(http, &(struct http_response){
-				   .status = 200,
-				   .headers = HTTP_HEADERS({STR("content-type"), STR("text/plain; version=0.0.4")}),
-				   .body = PAYLOAD(arena_str(&http->arena, buf_view(&text))),
-			   });
-}
-
 static bool route_container(struct kubelet_server *server, struct http_request *http)
 {
 	static const struct str logs = STR_INIT("/containerLogs/"), exec = STR_INIT("/exec/"),
@@ -160,7 +135,8 @@ static void handle(void *cookie, struct http_request *http)
 		{"/healthz/log", healthz},
 		{"/healthz/syncloop", healthz},
 		{"/pods", server_pods},
-		{"/metrics", metrics},
+		{"/metrics", server_metrics},
+		{"/metrics/resource", server_resource_metrics},
 		{"/stats/summary", server_stats},
 	};
 	struct kubelet_server *server = cookie;

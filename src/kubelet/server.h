@@ -4,7 +4,8 @@
  * HTTPS on the kubelet's port.  Who comes must show a client certificate of the cluster's authority, as a member of
  * system:masters or as kube-apiserver-kubelet-client; there is nothing here for anybody else.
  *
- *	GET  /healthz, /pods, /metrics, /stats/summary
+ *	GET  /healthz, /pods, /stats/summary
+ *	GET  /metrics, /metrics/resource		server_metrics.c
  *	GET  /containerLogs/NAMESPACE/POD/CONTAINER	server_logs.c
  *	GET  /exec, /attach/NAMESPACE/POD[/UID]/CONTAINER as a WebSocket	server_exec.c
  *

@@ -37,6 +37,11 @@ void server_exec_start(struct kubelet_server *server, struct http_request *http,
 		       const struct container_request *request, bool attach);
 void server_pods(struct kubelet_server *server, struct http_request *http);
 void server_stats(struct kubelet_server *server, struct http_request *http);
+void server_metrics(struct kubelet_server *server, struct http_request *http);
+void server_resource_metrics(struct kubelet_server *server, struct http_request *http);
+
+/* The containers of one sandbox stand together afterwards. */
+void server_sort_stats(struct runtime_container_stats_list *list);
 
 /* A container of this server's has ended. */
 void server_logs_wake(struct kubelet_server *server);

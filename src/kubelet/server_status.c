@@ -61,12 +61,17 @@ static void put_usage(int64_t when, uint64_t cpu, uint64_t used, uint64_t workin
 		   time, (unsigned long long)used, (unsigned long long)working_set, (unsigned long long)rss);
 }
 
-/* The containers of one sandbox stand together. */
 static int by_sandbox(const void *a, const void *b)
 {
 	const struct runtime_container_stats *x = a, *y = b;
 
 	return str_cmp(x->sandbox_id, y->sandbox_id);
+}
+
+void server_sort_stats(struct runtime_container_stats_list *list)
+{
+	if (list->len)
+		qsort(list->items, list->len, sizeof(*list->items), by_sandbox);
 }
 
 /* One pod's entry; returns how many containers it took. */
@@ -115,8 +120,7 @@ static void collect(void *data)
 		http_respond_text(http, 500, "%s", err.message);
 		return;
 	}
-	if (list.len)
-		qsort(list.items, list.len, sizeof(*list.items), by_sandbox);
+	server_sort_stats(&list);
 	buf_init(&text, LIMIT_RESPONSE_BODY);
 	buf_c(&text, "{\"node\":{");
 	put_member("nodeName", context->config->node_name, &text);
