@@ -5,12 +5,14 @@
  *
  * Opening an empty folder; durable creates of ConfigMap size, one at a time and with 256 in flight; lazy updates; reads
  * of single keys (the key is made too) and lists of 500; opening 102 000 keys again; context switches of an idle
- *second.
+ * second.  Then what compaction costs: a million durable updates with a window too short to keep anything, the longest
+ * that any of them took, what the folder has then, and how long it takes to open.
  */
 #include "bench.h"
 
 #include <sys/resource.h>
 
+#include "base/limits.h"
 #include "base/random.h"
 #include "store/store.h"
 #include "sys/thread.h"
@@ -68,6 +70,7 @@ static void alone(struct store *store)
 struct flight {
 	struct store_write write;
 	struct load *load;
+	int64_t start;
 	char key[64];
 };
 
@@ -77,6 +80,7 @@ struct load {
 	enum store_op op;
 	enum store_durability durability;
 	int next, total, done;
+	int64_t longest;
 	struct mutex lock;
 	struct cond finished;
 	struct flight flights[IN_FLIGHT];
@@ -93,6 +97,7 @@ static void flight_done(struct store_write *write)
 		fprintf(stderr, "write failed: %s\n", write->message);
 		exit(1);
 	}
+	load->longest = MAX(load->longest, clock_monotonic_ns() - flight->start);
 	if (++load->done == load->total) {
 		mutex_lock(&load->lock);
 		cond_signal(&load->finished);
@@ -111,14 +116,16 @@ static void submit_next(struct flight *flight)
 					     .key = key_of(load->next++, flight->key, sizeof(flight->key)),
 					     .value = {value, VALUE},
 					     .done = flight_done};
+	flight->start = clock_monotonic_ns();
 	store_submit(load->store, &flight->write);
 }
 
-static void run_load(struct store *store, enum store_op op, enum store_durability durability, const char *what)
+/* Returns how long the slowest write took. */
+static int64_t run_load(struct store *store, enum store_op op, enum store_durability durability, const char *what)
 {
 	struct load *load = XNEW(struct load);
 	struct store_stats before, after;
-	int64_t start = clock_monotonic_ns();
+	int64_t start = clock_monotonic_ns(), longest;
 
 	store_stats(store, &before);
 	*load = (struct load){.store = store, .op = op, .durability = durability, .total = RECORDS};
@@ -136,6 +143,7 @@ static void run_load(struct store *store, enum store_op op, enum store_durabilit
 						     .key = key_of(i, flight->key, sizeof(flight->key)),
 						     .value = {value, VALUE},
 						     .done = flight_done};
+		flight->start = start;
 	}
 	load->next = IN_FLIGHT;
 	for (int i = 0; i < IN_FLIGHT; i++)
@@ -148,7 +156,29 @@ static void run_load(struct store *store, enum store_op op, enum store_durabilit
 	       (double)RECORDS / (double)(after.batches - before.batches),
 	       (unsigned long long)(after.syncs - before.syncs),
 	       (double)(after.bytes - before.bytes) / RECORDS / VALUE);
+	longest = load->longest;
 	free(load);
+	return longest;
+}
+
+/* Each round kills all versions of the last, so that compaction always has something to do. */
+static void churn(struct store *store)
+{
+	enum { ROUNDS = 10 };
+	struct store_stats stats;
+	int64_t longest = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int64_t ns = run_load(store, STORE_UPDATE, STORE_SYNC, "store/compact/update/256");
+
+		longest = MAX(longest, ns);
+	}
+	store_stats(store, &stats);
+	print_ms("store/compact/longest-write", longest);
+	bench_print("store/compact/folder", (double)stats.segment_size / MIB, "MB");
+	printf("# store/compact: %llu compactions wrote %llu MB and gave back %llu MB\n",
+	       (unsigned long long)stats.compactions, (unsigned long long)(stats.compacted / MIB),
+	       (unsigned long long)(stats.freed / MIB));
 }
 
 static void reads(struct store *store)
@@ -254,7 +284,8 @@ int main(int argc, char **argv)
 	}
 	print_ms("store/create/first", clock_monotonic_ns() - start);
 	alone(store);
-	run_load(store, STORE_CREATE, STORE_SYNC, "store/create/256");
+	ns = run_load(store, STORE_CREATE, STORE_SYNC, "store/create/256");
+	print_ms("store/create/256/longest-write", ns);
 	print_memory("store/memory/102k-keys");
 	run_load(store, STORE_UPDATE, STORE_LAZY, "store/update/lazy/256");
 	print_memory("store/memory/102k-keys-202k-versions");
@@ -269,6 +300,10 @@ int main(int argc, char **argv)
 	store_close(store);
 	store = must_open(folder, 1, &ns);
 	print_ms("store/open/102k-keys", ns);
+	churn(store);
+	store_close(store);
+	store = must_open(folder, 0, &ns);
+	print_ms("store/open/102k-keys-compacted", ns);
 	store_close(store);
 	remove_folder(folder);
 	return 0;

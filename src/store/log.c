@@ -63,6 +63,8 @@ void log_count(struct log *log)
 
 	for (size_t i = 0; i < log->segments_len; i++)
 		size += log->disk->ops->size(log->segments[i]->file);
+	for (size_t i = 0; i < log->leaving_len; i++)
+		size += log->disk->ops->size(log->leaving[i]->file);
 	atomic_store_explicit(&log->segments_now, log->segments_len, memory_order_relaxed);
 	atomic_store_explicit(&log->segments_size, size, memory_order_relaxed);
 }
@@ -371,7 +373,10 @@ static void log_free(struct store_backend *backend)
 		write_close(log);
 	for (size_t i = 0; i < log->segments_len; i++)
 		store_extent_unref(&log->segments[i]->extent);
+	for (size_t i = 0; i < log->leaving_len; i++)
+		store_extent_unref(&log->leaving[i]->extent);
 	free(log->segments);
+	free(log->leaving);
 	free(log->buffer);
 	disk_unref(log->disk);
 	free(log);

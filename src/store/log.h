@@ -58,6 +58,9 @@ struct log {
 	bool close_needed; /* the next start must see a CLOSE to know that this one ended well */
 	char *buffer;	   /* a batch, encoded */
 	size_t buffer_cap;
+	/* Replaced by compaction and still referred to by records: no files any more, but space on the disk. */
+	struct segment **leaving;
+	size_t leaving_len;
 	struct upkeep *upkeep;	       /* under way */
 	size_t settled;		       /* so many segments, from the oldest on, are outside the window */
 	bool look;		       /* there may be something to seal or to compact */

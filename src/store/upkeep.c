@@ -8,8 +8,8 @@
  *
  * After a compaction the records in the head still lie in the old segments, whose files are gone from the folder but
  * not from the disk.  The committer puts records that lie in the new one in their place, some at a time, so that no
- * writer waits longer than MOVE_NS for it.  An old segment goes when the last record and reader have left it; versions
- * that are within the window's reach stay there until the window has passed.
+ * writer waits longer than MOVE_NS for it.  When the last record and reader have left an old segment, the thread lets
+ * go of it; versions that are within the window's reach stay there until the window has passed.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +29,8 @@ struct upkeep {
 	struct store_backend *backend;
 	struct segment **full; /* to seal */
 	size_t full_len;
+	struct segment **gone; /* to let go of: unmapping one and giving its space back takes a while */
+	size_t gone_len;
 	struct compaction compaction; /* its segments: none, or references */
 	uint64_t kept;
 	/* The outcome. */
@@ -39,6 +41,13 @@ struct upkeep {
 };
 
 /* --- On the thread --- */
+
+static void release_segments(struct segment **segments, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		store_extent_unref(&segments[i]->extent);
+	free(segments);
+}
 
 static int seal(struct segment *segment, struct error *err)
 {
@@ -64,6 +73,8 @@ static void run_upkeep(void *data)
 {
 	struct upkeep *upkeep = data;
 
+	release_segments(TAKE_PTR(upkeep->gone), upkeep->gone_len);
+	upkeep->gone_len = 0;
 	/* A segment that cannot be sealed now stays as it is: it is read record by record until a later try succeeds.
 	 */
 	for (size_t i = 0; i < upkeep->full_len && !atomic_load(&upkeep->stop); i++) {
@@ -81,17 +92,11 @@ static void run_upkeep(void *data)
 
 /* --- Its outcome --- */
 
-static void release_segments(struct segment **segments, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		store_extent_unref(&segments[i]->extent);
-	free(segments);
-}
-
 static void upkeep_free(struct upkeep *upkeep)
 {
 	thread_join(upkeep->thread);
 	release_segments(upkeep->full, upkeep->full_len);
+	release_segments(upkeep->gone, upkeep->gone_len);
 	release_segments(upkeep->compaction.segments, upkeep->compaction.len);
 	if (upkeep->made)
 		store_extent_unref(&upkeep->made->extent);
@@ -108,9 +113,10 @@ static void adopt(struct log *log, struct upkeep *upkeep)
 
 	while (log->segments[first] != compaction->segments[0])
 		first++;
+	log->leaving = xrealloc_array(log->leaving, log->leaving_len + compaction->len, sizeof(*log->leaving));
 	for (size_t i = 0; i < compaction->len; i++) {
 		size += log->disk->ops->size(log->segments[first + i]->file);
-		store_extent_unref(&log->segments[first + i]->extent);
+		log->leaving[log->leaving_len++] = log->segments[first + i];
 	}
 	log->segments[first] = made;
 	memmove(&log->segments[first + 1], &log->segments[first + compaction->len],
@@ -160,6 +166,24 @@ static void add_full(const struct log *log, struct upkeep *upkeep)
 	}
 }
 
+/* Those that nobody refers to but the log. */
+static void add_gone(struct log *log, struct upkeep *upkeep)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < log->leaving_len; i++) {
+		struct segment *segment = log->leaving[i];
+
+		if (atomic_load_explicit(&segment->extent.refs, memory_order_acquire) > 1) {
+			log->leaving[kept++] = segment;
+			continue;
+		}
+		upkeep->gone = xrealloc_array(upkeep->gone, upkeep->gone_len + 1, sizeof(*upkeep->gone));
+		upkeep->gone[upkeep->gone_len++] = segment;
+	}
+	log->leaving_len = kept;
+}
+
 /*
  * What a compaction leaves out must be replaced by something that is on the disk.  So the view it judges by is taken
  * when nothing is left to sync.
@@ -190,8 +214,9 @@ static void start_upkeep(struct log *log, struct head *head)
 	log->looked_at = log->revision;
 	upkeep->backend = &log->backend;
 	add_full(log, upkeep);
+	add_gone(log, upkeep);
 	add_compaction(log, head, upkeep);
-	if (!upkeep->full_len && !upkeep->compaction.len) {
+	if (!upkeep->full_len && !upkeep->gone_len && !upkeep->compaction.len) {
 		upkeep_free(upkeep);
 		return;
 	}

@@ -6,12 +6,18 @@
  *		each that was acknowledged ("-" for a deletion).
  *	store_driver churn FOLDER SEED
  *		The same with a window of a few writes and small segments, so that compaction never rests.
+ *	store_driver fill FOLDER SECONDS
+ *		The disk is small and FOLDER.ballast is on it too.  Creates keys until a write is refused and prints
+ *		"refused KEYS MESSAGE"; reads them all; removes the ballast and writes on; deletes most keys and
+ *		updates the rest, for at most so many seconds trying again what is refused: "went on SEGMENTS BYTES".
  *	store_driver show FOLDER REVISION
  *		Prints "open REVISION", "segments NUMBER BYTES", "record REVISION KEY VALUE" for all there is, and
  *		"event REVISION KEY VALUE" for what happened after REVISION, or "expired".
  */
+#include <sched.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "store/store.h"
 
@@ -113,6 +119,85 @@ static int run_load(const char *folder, uint64_t seed, const struct store_option
 	_exit(0);
 }
 
+/* --- fill --- */
+
+static int write_number(struct store *store, enum store_op op, int number, struct error *err)
+{
+	static char value[VALUE_MAX];
+	char key[32];
+	struct store_write write = {.op = op, .value = {value, sizeof(value)}};
+
+	memset(value, 'v', sizeof(value));
+	write.key = (struct str){key, (size_t)snprintf(key, sizeof(key), "/k/%d", number)};
+	return store_commit(store, &write, err);
+}
+
+/* The same until it is taken: room comes back when compaction has got so far. */
+static void must_write(struct store *store, enum store_op op, int number, int64_t deadline)
+{
+	struct error err = {0};
+
+	while (write_number(store, op, number, &err) < 0) {
+		if (err.code != ERR_SERVICE_UNAVAILABLE || clock_monotonic_ns() > deadline) {
+			fprintf(stderr, "%s\n", err.message);
+			exit(1);
+		}
+		error_clear(&err);
+		sched_yield();
+	}
+}
+
+static enum store_visit count(void *data, const struct store_record *record)
+{
+	*(uint64_t *)data += store_record_value(record).len;
+	return STORE_VISIT_TAKEN;
+}
+
+static uint64_t read_all(struct store *store)
+{
+	struct store_view *view = store_view_acquire(store);
+	struct store_range range = {.scope = STR("/k/")};
+	struct store_range_result result;
+	struct error err = {0};
+	uint64_t size = 0;
+
+	if (store_view_scan(view, &range, count, &size, &result, &err) < 0)
+		exit(1);
+	store_view_release(view);
+	return size;
+}
+
+static int run_fill(const char *folder, uint64_t seconds)
+{
+	static const struct store_options options = {.segment_size = 64 * 1024, .window_bytes = 1};
+	struct store *store = must_open(folder, &options);
+	int64_t deadline = clock_monotonic_ns() + (int64_t)seconds * NS_PER_SEC;
+	struct store_stats stats;
+	struct error err = {0};
+	char ballast[256];
+	int keys = 0;
+
+	while (write_number(store, STORE_CREATE, keys, &err) == 0)
+		keys++;
+	printf("refused %d %s\n", keys, err.message);
+	store_stats(store, &stats);
+	if (stats.failed || read_all(store) != (uint64_t)keys * VALUE_MAX)
+		return 1;
+	snprintf(ballast, sizeof(ballast), "%s.ballast", folder);
+	if (unlink(ballast) < 0)
+		return 1;
+	for (int i = 10; i < keys; i++)
+		must_write(store, STORE_DELETE, i, deadline);
+	for (int i = 0; i < 10000; i++)
+		must_write(store, STORE_UPDATE, i % 10, deadline);
+	if (read_all(store) != (uint64_t)10 * VALUE_MAX)
+		return 1;
+	store_stats(store, &stats);
+	printf("went on %llu %llu\n", (unsigned long long)stats.segments, (unsigned long long)stats.segment_size);
+	store_close(store);
+	return 0;
+}
+
 /* --- show --- */
 
 static enum store_visit show_record(void *data UNUSED, const struct store_record *record)
@@ -165,5 +250,7 @@ int main(int argc, char **argv)
 		return run_load(argv[2], number, &usual);
 	if (strcmp(argv[1], "churn") == 0)
 		return run_load(argv[2], number, &churning);
+	if (strcmp(argv[1], "fill") == 0)
+		return run_fill(argv[2], number);
 	return run_show(argv[2], number);
 }

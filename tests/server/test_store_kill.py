@@ -5,7 +5,10 @@ client saw last, or is told that it is gone.  Once more while compaction never r
 """
 import os
 import random
+import re
 import subprocess
+
+import pytest
 
 from lib import proc, wait
 from lib.cluster import ROOT
@@ -94,6 +97,17 @@ def test_killed_while_compacting(test_id):
         last = newest
     # 50 KB live, 256 KB are within the window; how much the kill left undone is a matter of luck.
     assert size < written / 2, '%d bytes of %d' % (size, written)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root, for a mount of its own')
+def test_full_disk(test_id):
+    """A file system of 1 MiB, in a mount namespace that goes with its process."""
+    disk = test_id.folder('disk')
+    script = 'mount -t tmpfs -o size=1m none "$1" && head -c 300000 /dev/zero > "$1/log.ballast" && exec "$2" fill "$1/log" "$3"'
+    out = proc.run(['unshare', '-m', 'sh', '-c', script, 'sh', disk, driver(), str(int(30 * wait.SLOW))], seconds=60).out
+    _, refused, went_on = out.splitlines()
+    assert re.fullmatch(r'refused \d{3} .*No space left on device.*', refused), out
+    assert went_on.startswith('went on '), out
 
 
 def test_one_process_at_a_time(test_id):

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "sim_disk.h"
 #include "store/store.h"
+#include "sys/thread.h"
 
 enum { SEGMENT = 2048 };
 
@@ -246,7 +247,14 @@ static void test_damage_is_not_copied(void **state UNUSED)
 
 /* --- In a folder --- */
 
-enum { KEYS = 1000, UPDATES = 200000, VALUE = 500, FOLDER_SEGMENT = 256 * KIB };
+/* The thread sanitizer takes its time. */
+#ifdef __SANITIZE_THREAD__
+#define UPDATES 20000
+#else
+#define UPDATES 200000
+#endif
+
+enum { KEYS = 1000, VALUE = 500, FOLDER_SEGMENT = 256 * KIB };
 
 static uint64_t folder_size(const char *folder)
 {
@@ -328,12 +336,86 @@ static void test_constant_updates(void **state UNUSED)
 	remove_folder(folder);
 }
 
+/* --- With threads --- */
+
+struct reading {
+	struct store *store;
+	atomic_bool stop;
+	uint64_t seen;
+};
+
+static enum store_visit check_record(void *data, const struct store_record *record)
+{
+	struct reading *reading = data;
+
+	/* A value is its key again and again. */
+	assert_true(str_has_prefix(store_record_value(record), store_record_key(record)));
+	reading->seen++;
+	return STORE_VISIT_TAKEN;
+}
+
+static void read_on(void *data)
+{
+	struct reading *reading = data;
+
+	while (!atomic_load(&reading->stop)) {
+		struct store_view *view = store_view_acquire(reading->store);
+		struct store_range range = {.scope = STR("/registry/")};
+		struct store_range_result result;
+		struct error err = {0};
+
+		assert_int_equal(store_view_scan(view, &range, check_record, reading, &result, &err), 0);
+		store_view_release(view);
+	}
+}
+
+static void update_some(struct store *store, int i)
+{
+	char key[32], text[VALUE];
+	struct store_write write = {.op = i < 50 ? STORE_CREATE : STORE_UPDATE, .durability = STORE_LAZY};
+	struct error err = {0};
+	size_t len = (size_t)snprintf(key, sizeof(key), "/registry/%02d/", i % 50);
+
+	for (size_t at = 0; at < sizeof(text); at++)
+		text[at] = key[at % len];
+	write.key = (struct str){key, len};
+	write.value = (struct str){text, sizeof(text)};
+	if (store_commit(store, &write, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+/* Readers go on while their bytes move and old segments go. */
+static void test_readers_beside(void **state UNUSED)
+{
+	struct store_options options = {.segment_size = 64 * KIB, .window_bytes = 1};
+	struct reading reading = {0};
+	struct thread *thread;
+	struct error err = {0};
+	char folder[64];
+	int i = 0;
+
+	snprintf(folder, sizeof(folder), "/tmp/wherry-compact-beside-%d", (int)getpid());
+	remove_folder(folder);
+	assert_int_equal(store_open_embedded(folder, &options, &reading.store, &err), 0);
+	assert_int_equal(thread_start("reader", read_on, &reading, &thread, &err), 0);
+	/* However slow the thread is: writing goes on until it has had its turns. */
+	while (stats_of(reading.store).compactions < 20)
+		update_some(reading.store, i++);
+	atomic_store(&reading.stop, true);
+	thread_join(thread);
+	print_message("# %d writes, %llu records read\n", i, (unsigned long long)reading.seen);
+	assert_int_equal(stats_of(reading.store).keys, 50);
+	store_close(reading.store);
+	remove_folder(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deletions_stay),	     cmocka_unit_test(test_come_and_go),
 		cmocka_unit_test(test_readers_and_expiries), cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_damage_is_not_copied), cmocka_unit_test(test_constant_updates),
+		cmocka_unit_test(test_readers_beside),
 	};
 
 	return cmocka_run_group_tests_name("compact", tests, NULL, NULL);
