@@ -133,8 +133,25 @@ static struct runtime_pairs annotations_of(const struct container_inputs *inputs
 	return (struct runtime_pairs){pairs, 2};
 }
 
+/* With a container of the pod that runs, by its name. */
+static int share_processes(const struct pod_view *view, struct str target, struct runtime_namespace_options *ret,
+			   struct error *err)
+{
+	for (size_t i = 0; i < view->len; i++) {
+		const struct runtime_container_status *status = view->containers[i].latest;
+
+		if (!str_eq(view->containers[i].spec->name, target) || !status ||
+		    status->state != RUNTIME_CONTAINER_RUNNING)
+			continue;
+		ret->pid = RUNTIME_NAMESPACE_TARGET;
+		ret->target_id = status->id;
+		return 0;
+	}
+	return error_set(err, ERR_INVALID, "unable to find target container " STR_FMT, STR_ARG(target));
+}
+
 int container_config(const struct kubelet_context *context, const struct container_inputs *inputs, struct arena *arena,
-		     struct runtime_container_config *ret, struct error *err UNUSED)
+		     struct runtime_container_config *ret, struct error *err)
 {
 	const struct core_v1_container *spec = inputs->container->spec;
 	struct runtime_container_config out = {
@@ -157,6 +174,9 @@ int container_config(const struct kubelet_context *context, const struct contain
 	};
 
 	container_security(inputs->view->pod, spec, arena, &out.security);
+	if (inputs->container->target.len &&
+	    share_processes(inputs->view, inputs->container->target, &out.security.namespaces, err) < 0)
+		return -(int)err->code;
 	if (spec->lifecycle && spec->lifecycle->stop_signal)
 		out.stop_signal = *spec->lifecycle->stop_signal;
 	*ret = out;

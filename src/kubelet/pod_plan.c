@@ -202,6 +202,17 @@ static void plan_regular(const struct pod_view *view, struct pod_memory *memory,
 	}
 }
 
+/* Of a pod that has ended: what still runs is asked to stop, sidecars last and the latest of them first. */
+static void plan_end(const struct pod_view *view, struct arena *arena, struct pod_plan *plan)
+{
+	plan->finished = true;
+	plan->kill_sandbox = pod_view_has_sandbox(view);
+	for (int sidecars = 0; sidecars < 2; sidecars++)
+		for (size_t i = view->len; i-- > 0;)
+			if (view->containers[i].sidecar == (sidecars == 1) && runs(&view->containers[i]))
+				vec_push(arena, &plan->kills, (struct planned_kill){&view->containers[i], NULL, NULL});
+}
+
 void pod_plan(const struct pod_view *view, struct pod_memory *memory, int64_t now, struct arena *arena,
 	      struct pod_plan *ret)
 {
@@ -209,12 +220,10 @@ void pod_plan(const struct pod_view *view, struct pod_memory *memory, int64_t no
 
 	/* What the API calls ended is not begun again, whatever became of its containers here. */
 	if (pod_is_finished(view->pod)) {
-		plan.finished = true;
 		plan.succeeded = str_eq(view->pod->status.phase, STR("Succeeded"));
-		plan.kill_sandbox = pod_view_has_sandbox(view);
+		plan_end(view, arena, &plan);
 	} else if (all_done(view, &plan.succeeded)) {
-		plan.finished = true;
-		plan.kill_sandbox = pod_view_has_sandbox(view);
+		plan_end(view, arena, &plan);
 	} else if (!pod_view_has_sandbox(view)) {
 		plan.kill_sandbox = view->sandbox != NULL;
 		plan.create_sandbox = true;

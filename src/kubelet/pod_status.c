@@ -141,7 +141,9 @@ static struct core_v1_container_status tell_container(const struct telling *t, c
 		.image = container->spec->image,
 		.restart_count = MAX(0, container->attempts - 1),
 		.volume_mounts = mounts_of(t, container->spec),
-		.started = ARENA_DUP(t->arena, bool, &container->verdict.started),
+		.started = container->role == CONTAINER_EPHEMERAL
+				   ? NULL
+				   : ARENA_DUP(t->arena, bool, &container->verdict.started),
 		.ready = container->role == CONTAINER_INIT && !container->sidecar
 				 ? container->latest && container->latest->state == RUNTIME_CONTAINER_EXITED &&
 					   container->latest->exit_code == 0
@@ -225,6 +227,24 @@ static struct str unready(const struct telling *t, const struct core_v1_containe
 			 : STR_EMPTY;
 }
 
+/* Those that the pod's readiness is made of: sidecars, then containers. */
+static struct core_v1_container_status_slice lasting(const struct telling *t, const struct core_v1_pod_status *status)
+{
+	VEC_OF(struct core_v1_container_status) all = {0};
+
+	/* Both lists are told in the order of the view. */
+	for (size_t i = 0, init = 0; i < t->view->len; i++) {
+		if (t->view->containers[i].role != CONTAINER_INIT)
+			continue;
+		if (t->view->containers[i].sidecar)
+			vec_push(t->arena, &all, status->init_container_statuses.items[init]);
+		init++;
+	}
+	SLICE_FOREACH (one, status->container_statuses)
+		vec_push(t->arena, &all, *one);
+	return (struct core_v1_container_status_slice){all.items, all.len};
+}
+
 /* What readiness gates miss; empty when all are true. */
 static struct str gates_unready(const struct telling *t)
 {
@@ -266,7 +286,8 @@ static struct core_v1_pod_condition_slice tell_conditions(const struct telling *
 {
 	struct core_v1_pod_condition *all =
 		ARENA_NEW_N(t->arena, struct core_v1_pod_condition, 5 + t->view->pod->status.conditions.len);
-	struct str not_ready = unready(t, &status->container_statuses, "unready"), reason = STR_EMPTY;
+	const struct core_v1_container_status_slice counted = lasting(t, status);
+	struct str not_ready = unready(t, &counted, "unready"), reason = STR_EMPTY;
 	bool succeeded = str_eq(status->phase, STR("Succeeded")), failed = str_eq(status->phase, STR("Failed"));
 	bool initialized = pod_is_initialized(t->view) || succeeded,
 	     ready = str_empty(not_ready) && !succeeded && !failed;

@@ -185,6 +185,8 @@ static void tell_held(struct turn *turn)
 /* What the plan asks for.  A new sandbox is looked at before its containers are planned. */
 static void act(struct turn *turn)
 {
+	if (turn->plan.finished)
+		kill_containers(turn);
 	if (turn->plan.kill_sandbox)
 		kill_sandbox(turn);
 	if (turn->plan.finished) {

@@ -124,6 +124,20 @@ static bool tell_last(struct ending *ending)
 
 /* --- What is left ---------------------------------------------------------------------------------------------- */
 
+static bool stop_sandboxes(struct ending *ending)
+{
+	struct error err = {0};
+
+	for (size_t i = 0; i < ending->view->all_sandboxes.len; i++)
+		if (RUNTIME_CALL(ending->context->runtime, stop_pod_sandbox, ending->view->all_sandboxes.items[i].id,
+				 &err) < 0) {
+			log_warn("cannot stop a sandbox", "pod=" STR_FMT " error=\"%s\"",
+				 STR_ARG(ending->view->pod->metadata.name), err.message);
+			return false;
+		}
+	return true;
+}
+
 static bool remove_sandboxes(struct ending *ending)
 {
 	bool ok = true;
@@ -132,8 +146,7 @@ static bool remove_sandboxes(struct ending *ending)
 		struct str id = ending->view->all_sandboxes.items[i].id;
 		struct error err = {0};
 
-		if (RUNTIME_CALL(ending->context->runtime, stop_pod_sandbox, id, &err) < 0 ||
-		    RUNTIME_CALL(ending->context->runtime, remove_pod_sandbox, id, &err) < 0) {
+		if (RUNTIME_CALL(ending->context->runtime, remove_pod_sandbox, id, &err) < 0) {
 			log_warn("cannot remove a sandbox", "sandbox=" STR_FMT " error=\"%s\"", STR_ARG(id),
 				 err.message);
 			ok = false;
@@ -167,8 +180,9 @@ void pod_teardown(const struct kubelet_context *context, struct pod_sync *sync, 
 	struct error err = {0};
 
 	sync->wake_at = now + RETRY_NS;
-	if (!stop_containers(&ending, false) || !stop_containers(&ending, true))
+	if (!stop_containers(&ending, false) || !stop_containers(&ending, true) || !stop_sandboxes(&ending))
 		return;
+	/* The last word is said when the sandbox is over and its containers can still be read. */
 	if (!sync->vanished) {
 		if (pod_view_read(context, sync->object, arena, view, &err) < 0 || !tell_last(&ending))
 			return;

@@ -101,9 +101,11 @@ static void add_all(struct pod_view *view, struct arena *arena)
 		add(view, container, CONTAINER_INIT, "spec.initContainers");
 	SLICE_FOREACH (container, spec->containers)
 		add(view, container, CONTAINER_REGULAR, "spec.containers");
-	SLICE_FOREACH (container, spec->ephemeral_containers)
+	SLICE_FOREACH (container, spec->ephemeral_containers) {
 		add(view, as_container(&container->ephemeral_container_common, arena), CONTAINER_EPHEMERAL,
 		    "spec.ephemeralContainers");
+		view->containers[view->len - 1].target = container->target_container_name;
+	}
 }
 
 int pod_view_read(const struct kubelet_context *context, const struct object *object, struct arena *arena,

@@ -27,8 +27,9 @@ struct probe_verdict {
 struct container_view {
 	const struct core_v1_container *spec;
 	enum container_role role;
-	bool sidecar;	  /* an init container with restartPolicy Always */
-	struct str field; /* "spec.containers" */
+	bool sidecar;	   /* an init container with restartPolicy Always */
+	struct str field;  /* "spec.containers" */
+	struct str target; /* of an ephemeral one: the container whose processes it sees; empty: none */
 	/* Of the pod's present sandbox, newest first; NULL when there is none. */
 	const struct runtime_container_status *latest;
 	/* The newest that has ended, of any sandbox, latest excluded. */
