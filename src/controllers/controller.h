@@ -64,6 +64,7 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(deployment)                                                                                                  \
 	X(endpoints)                                                                                                   \
 	X(endpointslice)                                                                                               \
+	X(endpointslicemirroring)                                                                                      \
 	X(node_ipam)                                                                                                   \
 	X(node_lifecycle)                                                                                              \
 	X(taint_eviction)

@@ -1,8 +1,9 @@
-/* What the two endpoint controllers decide from; see endpoints.c, endpointslice.c and endpointslice_plan.c. */
+/* What the endpoint controllers decide from; see endpoints.c, endpointslice_plan.c and endpointslicemirroring.c. */
 #ifndef WHERRY_CONTROLLERS_ENDPOINTS_H
 #define WHERRY_CONTROLLERS_ENDPOINTS_H
 
 #include "controllers/service_pods.h"
+#include "types/gen/discovery_v1.h"
 
 struct endpoints_inputs {
 	const struct resource *endpoints;
@@ -27,6 +28,16 @@ struct endpointslice_inputs {
 
 /* The zone a node says it is in, or NULL. */
 const struct str *endpointslice_zone(const struct object *node);
+/* Do they resolve to the same, in the same order? */
+bool endpointslice_same_ports(struct discovery_v1_endpoint_port_slice a, struct discovery_v1_endpoint_port_slice b);
 void endpointslice_plan(void *cookie, const void *inputs, int64_t now, struct plan *plan);
+
+struct mirroring_inputs {
+	const struct resource *slices;
+	struct object *endpoints; /* NULL: not, or no longer, to be mirrored */
+	struct object_slice present;
+};
+
+void mirroring_plan(void *cookie, const void *inputs, int64_t now, struct plan *plan);
 
 #endif

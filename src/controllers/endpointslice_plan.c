@@ -11,7 +11,6 @@
 #include "logic/pod.h"
 #include "logic/service.h"
 #include "types/copy.h"
-#include "types/gen/discovery_v1.h"
 #include "types/selector.h"
 
 #define ENDPOINTS_MAX  100
@@ -64,7 +63,7 @@ static struct discovery_v1_endpoint_port_slice ports_for(const struct planning *
 	return (struct discovery_v1_endpoint_port_slice){ports.items, ports.len};
 }
 
-static bool same_ports(struct discovery_v1_endpoint_port_slice a, struct discovery_v1_endpoint_port_slice b)
+bool endpointslice_same_ports(struct discovery_v1_endpoint_port_slice a, struct discovery_v1_endpoint_port_slice b)
 {
 	struct discovery_v1_endpoint_slice x = {.ports = a}, y = {.ports = b};
 
@@ -74,7 +73,8 @@ static bool same_ports(struct discovery_v1_endpoint_port_slice a, struct discove
 static struct group *group_of(struct planning *p, struct str type, struct discovery_v1_endpoint_port_slice ports)
 {
 	for (size_t i = 0; i < p->groups.len; i++)
-		if (str_eq(p->groups.items[i].address_type, type) && same_ports(p->groups.items[i].ports, ports))
+		if (str_eq(p->groups.items[i].address_type, type) &&
+		    endpointslice_same_ports(p->groups.items[i].ports, ports))
 			return &p->groups.items[i];
 	vec_push(p->plan->arena, &p->groups, (struct group){.address_type = type, .ports = ports});
 	return &p->groups.items[p->groups.len - 1];
@@ -283,7 +283,7 @@ static bool is_own(const struct planning *p, const struct discovery_v1_endpoint_
 
 static bool is_of(const struct discovery_v1_endpoint_slice *slice, const struct group *group)
 {
-	return str_eq(slice->address_type, group->address_type) && same_ports(slice->ports, group->ports);
+	return str_eq(slice->address_type, group->address_type) && endpointslice_same_ports(slice->ports, group->ports);
 }
 
 /* Puts what no slice has into those that change anyway, then all of the rest into one with room, fullest first. */

@@ -49,3 +49,17 @@ def test_a_pod_is_behind_as_many_services_as_select_it(server, namespace):
     wait_for(api, namespace, {name: ['10.1.2.3'] for name in names})
     set_status(api, namespace, 'one', '10.1.2.3', ready=False)
     wait_for(api, namespace, {name: [] for name in names})
+
+
+def test_endpoints_kept_by_hand_are_mirrored(server, namespace):
+    api = server.api()
+    service(api, namespace, 'db', selector=None)
+    path = '/api/v1/namespaces/%s/endpoints' % namespace
+    api.create(path, {'metadata': {'name': 'db'},
+                      'subsets': [{'addresses': [{'ip': '192.0.2.7'}], 'ports': [{'name': 'http', 'port': 5432}]}]})
+    wait_for(api, namespace, {'db': ['192.0.2.7']})
+    slices = '/apis/discovery.k8s.io/v1/namespaces/%s/endpointslices' % namespace
+    made = api.get(slices).json['items'][0]
+    assert made['metadata']['labels']['endpointslice.kubernetes.io/managed-by'] == 'endpointslicemirroring-controller.k8s.io'
+    api.delete(path + '/db')
+    wait.until(lambda: api.get(slices).json['items'] == [], 'the slice is gone', SECONDS)

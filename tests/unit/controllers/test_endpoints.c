@@ -398,6 +398,100 @@ static void test_present_endpoints(void **state UNUSED)
 	planned_release(&f.planned);
 }
 
+/* --- Mirrored slices */
+
+#define BY_HAND                                                                                                        \
+	"{metadata: {name: web, namespace: ns, uid: ep, labels: {team: a}}, subsets: [{addresses: [{ip: 10.1.0.1,"     \
+	" hostname: h}, {ip: 'fd00::1'}], notReadyAddresses: [{ip: 10.1.0.2}], ports: [{name: http, port: 8080,"       \
+	" protocol: TCP}]}]}"
+#define EMPTY(family) "addressType: " family ", ports: [], endpoints: []"
+
+static const char *run_mirroring(struct fixture *f, const struct object *endpoints)
+{
+	struct mirroring_inputs inputs = {.slices = client_resource("discovery.k8s.io", "v1", "endpointslices"),
+					  .endpoints = UNCONST(struct object *, endpoints), /* only read */
+					  .present = {f->slices.items, f->slices.len}};
+
+	mirroring_plan(NULL, &inputs, 0, planned_begin(&f->planned));
+	return planned_text(&f->planned);
+}
+
+static void test_mirrored(void **state UNUSED)
+{
+	static const struct {
+		const char *what, *endpoints, *slices[2], *wanted;
+	} cases[] = {
+		{"a slice for each family",
+		 BY_HAND,
+		 {NULL},
+		 "create endpointslices ns/web-\ncreate endpointslices ns/web-\n"},
+		{"no longer mirrored", NULL, {EMPTY("IPv4")}, "delete endpointslices ns/m0\n"},
+		{"what is made takes the place of what goes",
+		 BY_HAND,
+		 {EMPTY("IPv4"), EMPTY("IPv6")},
+		 "patch endpointslices ns/m0\npatch endpointslices ns/m1\n"},
+		{"one that nobody wants",
+		 "{metadata: {name: web, namespace: ns, uid: ep}}",
+		 {EMPTY("IPv4")},
+		 "delete endpointslices ns/m0\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+
+		setup(&f, PLAIN);
+		for (size_t j = 0; j < ARRAY_LEN(cases[i].slices) && cases[i].slices[j]; j++)
+			add_slice(&f, (char[]){'m', (char)('0' + j), '\0'}, "ep", cases[i].slices[j]);
+		run_mirroring(&f, cases[i].endpoints ? planned_object(&f.planned, "", "endpoints", cases[i].endpoints)
+						     : NULL);
+		if (strcmp(planned_outline(&f.planned, NULL), cases[i].wanted) != 0)
+			fail_msg("%s: %s", cases[i].what, planned_text(&f.planned));
+		planned_release(&f.planned);
+	}
+}
+
+static void test_what_mirrored_slices_say(void **state UNUSED)
+{
+	static const char *const parts[] = {
+		"\"endpointslice.kubernetes.io/managed-by\":\"endpointslicemirroring-controller.k8s.io\"",
+		"\"kubernetes.io/service-name\":\"web\",\"team\":\"a\"",
+		"{\"addresses\":[\"10.1.0.1\"],\"conditions\":{\"ready\":true},\"hostname\":\"h\"}",
+		"{\"addresses\":[\"10.1.0.2\"],\"conditions\":{\"ready\":false}}",
+		"\"kind\":\"Endpoints\",\"name\":\"web\",\"uid\":\"ep\"",
+	};
+	struct fixture f;
+	const char *text;
+
+	setup(&f, PLAIN);
+	text = run_mirroring(&f, planned_object(&f.planned, "", "endpoints", BY_HAND));
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		assert_says(text, "mirrored", parts[i]);
+	planned_release(&f.planned);
+}
+
+static void test_mirrored_have_a_limit(void **state UNUSED)
+{
+	struct fixture f;
+	struct core_v1_endpoint_address addresses[1003] = {0};
+	struct core_v1_endpoint_subset subset = {.addresses = {addresses, ARRAY_LEN(addresses)}};
+	struct core_v1_endpoints endpoints = {.metadata = {.name = STR("web"), .namespace = STR("ns")},
+					      .subsets = {&subset, 1}};
+	const struct discovery_v1_endpoint_slice *made;
+	struct object *object;
+
+	setup(&f, PLAIN);
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+		addresses[i].ip = arena_printf(&f.planned.arena, "10.1.%zu.%zu", i / 250, i % 250 + 1);
+	object = object_publish(&schema_core_v1_endpoints, &endpoints);
+	assert_says(run_mirroring(&f, object), "event",
+		    "event Warning TooManyAddressesToMirror A max of 1000 addresses can be mirrored to EndpointSlices "
+		    "per Endpoints subset. 3 addresses were skipped");
+	made = f.planned.plan.changes.items[0].request.body;
+	assert_int_equal(made->endpoints.len, 1000);
+	object_unref(object);
+	planned_release(&f.planned);
+}
+
 /* --- When they changed */
 
 static void test_times_of_changes(void **state UNUSED)
@@ -435,11 +529,19 @@ static void test_times_of_changes(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conditions),	  cmocka_unit_test(test_a_missing_node_is_waited_for),
-		cmocka_unit_test(test_families),	  cmocka_unit_test(test_slices_are_of_a_hundred),
-		cmocka_unit_test(test_present_slices),	  cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_who_is_not_listed), cmocka_unit_test(test_a_thousand_addresses),
-		cmocka_unit_test(test_present_endpoints), cmocka_unit_test(test_times_of_changes),
+		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_a_missing_node_is_waited_for),
+		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_slices_are_of_a_hundred),
+		cmocka_unit_test(test_present_slices),
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_who_is_not_listed),
+		cmocka_unit_test(test_a_thousand_addresses),
+		cmocka_unit_test(test_present_endpoints),
+		cmocka_unit_test(test_times_of_changes),
+		cmocka_unit_test(test_mirrored),
+		cmocka_unit_test(test_what_mirrored_slices_say),
+		cmocka_unit_test(test_mirrored_have_a_limit),
 	};
 
 	return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);
