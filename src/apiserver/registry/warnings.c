@@ -93,3 +93,11 @@ void warn_of_name(struct strategy_context *context, struct str name)
 		     "recommended: [" STR_FMT "]",
 		     STR_ARG(text));
 }
+
+void warn_workload(struct strategy_context *context, const struct core_v1_pod_template_spec *template,
+		   const struct meta_v1_object_meta *meta, const struct meta_v1_object_meta *old)
+{
+	if (!old)
+		warn_of_name(context, meta->name);
+	warn_changed_template(context, FIELD(NULL, "spec.template"), template, meta, old);
+}

@@ -21,6 +21,9 @@ void warn_changed_template(struct strategy_context *context, const struct path *
 			   const struct meta_v1_object_meta *old);
 /* Names that become part of pods' names should be DNS labels. */
 void warn_of_name(struct strategy_context *context, struct str name);
+/* Both, of a kind that names its pods after itself and has their template in spec.template. */
+void warn_workload(struct strategy_context *context, const struct core_v1_pod_template_spec *template,
+		   const struct meta_v1_object_meta *meta, const struct meta_v1_object_meta *old);
 /* Fractions of bytes in a quantity, and in a claim's requests and limits. */
 void warn_of_fraction(struct strategy_context *context, const struct path *path, const struct quantity_map *map,
 		      const char *key);

@@ -113,12 +113,7 @@ static void validate_status(struct strategy_context *context UNUSED, const void 
 	check_counter(errors, "collisionCount", now);
 	check_counter_at_most(errors, "updatedReplicas", status->updated_replicas, status->replicas,
 			      "cannot be greater than status.replicas");
-	check_counter_at_most(errors, "readyReplicas", status->ready_replicas, status->replicas,
-			      "cannot be greater than status.replicas");
-	check_counter_at_most(errors, "availableReplicas", status->available_replicas, status->replicas,
-			      "cannot be greater than status.replicas");
-	check_counter_at_most(errors, "availableReplicas", status->available_replicas, status->ready_replicas,
-			      "cannot be greater than readyReplicas");
+	check_ready_and_available(errors, status->replicas, status->ready_replicas, status->available_replicas);
 	if (collisions && *collisions > now)
 		field_invalid(errors, FIELD(NULL, "status.collisionCount"), VALUE(now), "cannot be decremented");
 }
@@ -141,10 +136,7 @@ static void warnings(struct strategy_context *context, const void *object, const
 {
 	const struct apps_v1_deployment *now = object, *before = old;
 
-	if (!old)
-		warn_of_name(context, now->metadata.name);
-	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
-			      before ? &before->metadata : NULL);
+	warn_workload(context, &now->spec.template, &now->metadata, before ? &before->metadata : NULL);
 }
 
 static const struct table_column columns[] = {

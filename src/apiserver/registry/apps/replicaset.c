@@ -42,12 +42,7 @@ static void validate_status(struct strategy_context *context UNUSED, const void 
 		check_counter(errors, "terminatingReplicas", *status->terminating_replicas);
 	check_counter_at_most(errors, "fullyLabeledReplicas", status->fully_labeled_replicas, status->replicas,
 			      "cannot be greater than status.replicas");
-	check_counter_at_most(errors, "readyReplicas", status->ready_replicas, status->replicas,
-			      "cannot be greater than status.replicas");
-	check_counter_at_most(errors, "availableReplicas", status->available_replicas, status->replicas,
-			      "cannot be greater than status.replicas");
-	check_counter_at_most(errors, "availableReplicas", status->available_replicas, status->ready_replicas,
-			      "cannot be greater than readyReplicas");
+	check_ready_and_available(errors, status->replicas, status->ready_replicas, status->available_replicas);
 }
 
 static void cells(struct table_row *row, const void *object)
@@ -67,10 +62,7 @@ static void warnings(struct strategy_context *context, const void *object, const
 {
 	const struct apps_v1_replica_set *now = object, *before = old;
 
-	if (!old)
-		warn_of_name(context, now->metadata.name);
-	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
-			      before ? &before->metadata : NULL);
+	warn_workload(context, &now->spec.template, &now->metadata, before ? &before->metadata : NULL);
 }
 
 static const struct table_column columns[] = {

@@ -70,3 +70,11 @@ void check_counter_at_most(struct field_errors *errors, const char *name, int32_
 	if (value > max)
 		field_invalid(errors, FIELD(FIELD(NULL, "status"), name), VALUE(value), "%s", text);
 }
+
+void check_ready_and_available(struct field_errors *errors, int32_t replicas, int32_t ready, int32_t available)
+{
+	check_counter_at_most(errors, "readyReplicas", ready, replicas, "cannot be greater than status.replicas");
+	check_counter_at_most(errors, "availableReplicas", available, replicas,
+			      "cannot be greater than status.replicas");
+	check_counter_at_most(errors, "availableReplicas", available, ready, "cannot be greater than readyReplicas");
+}

@@ -24,5 +24,7 @@ bool is_zero_int_or_percent(const struct int_or_string *value);
 /* One of the status' counters and, unless NULL, what it may not be greater than. */
 void check_counter(struct field_errors *errors, const char *name, int64_t value);
 void check_counter_at_most(struct field_errors *errors, const char *name, int32_t value, int32_t max, const char *text);
+/* What is ready is among the replicas, and what is available among those that are ready. */
+void check_ready_and_available(struct field_errors *errors, int32_t replicas, int32_t ready, int32_t available);
 
 #endif

@@ -166,10 +166,7 @@ static void warnings(struct strategy_context *context, const void *object, const
 {
 	const struct batch_v1_job *now = object, *before = old;
 
-	if (!old)
-		warn_of_name(context, now->metadata.name);
-	warn_changed_template(context, FIELD(NULL, "spec.template"), &now->spec.template, &now->metadata,
-			      before ? &before->metadata : NULL);
+	warn_workload(context, &now->spec.template, &now->metadata, before ? &before->metadata : NULL);
 }
 
 static const struct table_column columns[] = {
