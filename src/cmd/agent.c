@@ -3,6 +3,7 @@
 
 #include "cmd/command.h"
 #include "cmd/node_options.h"
+#include "cmd/supervisor.h"
 #include "component/flags.h"
 
 struct agent_options {
@@ -35,6 +36,16 @@ static int make_config(const struct agent_options *options, struct arena *arena,
 	return 0;
 }
 
+/* The node alone, but for that it comes back when it crashes. */
+static int run_supervised(const struct node_config *node, struct error *err)
+{
+	const struct supervisor_child child = {.name = "node", .run = node_run_as_child, .config = node};
+	const struct supervisor_config config = {
+		.program = "wherry agent", .data_dir = node->data_dir, .children = &child, .children_len = 1};
+
+	return supervisor_run(&config, err);
+}
+
 int command_agent(int argc, char **argv)
 {
 	struct arena cleanup_arena arena = {0};
@@ -44,7 +55,7 @@ int command_agent(int argc, char **argv)
 	struct node_config config;
 	struct error err = {0};
 	bool help;
-	int words = flags_parse(flags, ARRAY_LEN(flags), argc, argv, &options, &help, &err);
+	int result, words = flags_parse(flags, ARRAY_LEN(flags), argc, argv, &options, &help, &err);
 
 	if (words >= 0 && help) {
 		printf("Makes this host a node of a cluster.\n\nUsage:\n  wherry agent --kubeconfig FILE "
@@ -58,9 +69,8 @@ int command_agent(int argc, char **argv)
 		fprintf(stderr, "wherry agent: %s\n\"wherry agent --help\" tells the flags\n", err.message);
 		return 2;
 	}
-	if (node_run(&config, &err) < 0) {
+	result = run_supervised(&config, &err);
+	if (result < 0)
 		fprintf(stderr, "wherry agent: %s\n", err.message);
-		return 1;
-	}
-	return 0;
+	return result != 0;
 }

@@ -279,3 +279,11 @@ int node_run(const struct node_config *config, struct error *err)
 		return error_pass(err, &node.failure);
 	return result;
 }
+
+int node_run_as_child(const void *data, int handover, struct error *err)
+{
+	struct node_config config = *(const struct node_config *)data;
+
+	config.handover = handover;
+	return node_run(&config, err);
+}

@@ -33,4 +33,7 @@ int node_lock(struct str run_dir, int *ret_fd, struct error *err) MUST_CHECK;
 /* Before any thread is started. */
 int node_run(const struct node_config *config, struct error *err) MUST_CHECK;
 
+/* The same as a supervisor's child (supervisor.h), with its pipe for what it has to say. */
+int node_run_as_child(const void *config, int handover, struct error *err) MUST_CHECK;
+
 #endif

@@ -116,14 +116,6 @@ static int run_controlplane(const void *data, int handover, struct error *err)
 	return controlplane_run(&config, err);
 }
 
-static int run_node(const void *data, int handover, struct error *err)
-{
-	struct node_config config = *(const struct node_config *)data;
-
-	config.handover = handover;
-	return node_run(&config, err);
-}
-
 static int make_node_config(const struct server_options *options, struct arena *arena, struct node_config *ret,
 			    struct error *err)
 {
@@ -143,7 +135,7 @@ static int run_supervised(struct controlplane_config *controlplane, const struct
 {
 	const struct supervisor_child children[] = {
 		{.name = "control-plane", .unprivileged = true, .run = run_controlplane, .config = controlplane},
-		{.name = "node", .run = run_node, .config = node},
+		{.name = "node", .run = node_run_as_child, .config = node},
 	};
 	const struct supervisor_file files[] = {
 		{HANDOVER_ADMIN_KUBECONFIG, controlplane->write_kubeconfig},

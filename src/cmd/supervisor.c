@@ -327,8 +327,11 @@ static int make_folders(struct supervisor *supervisor, struct error *err)
 	supervisor->data_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (supervisor->data_dir < 0)
 		return error_set_errno(err, errno, "open folder %s", path);
-	if (mkdirat(supervisor->data_dir, supervisor->config->root_folder, 0700) < 0 && errno != EEXIST)
+	if (supervisor->config->root_folder &&
+	    mkdirat(supervisor->data_dir, supervisor->config->root_folder, 0700) < 0 && errno != EEXIST)
 		return error_set_errno(err, errno, "make folder %s/%s", path, supervisor->config->root_folder);
+	if (!supervisor->config->user_folder)
+		return 0;
 	return rights_make_folder(supervisor->data_dir, supervisor->config->user_folder, &supervisor->rights, err);
 }
 

@@ -35,9 +35,10 @@ struct supervisor_file {
 };
 
 struct supervisor_config {
-	const char *program;		       /* begins the line of a child that fails */
-	struct str data_dir;		       /* made when it is not there */
-	const char *user_folder, *root_folder; /* in the data folder, 0700, the unprivileged user's and root's */
+	const char *program; /* begins the line of a child that fails */
+	struct str data_dir; /* made when it is not there */
+	/* In the data folder, 0700, the unprivileged user's and root's; NULL: none. */
+	const char *user_folder, *root_folder;
 	const struct supervisor_child *children;
 	size_t children_len;
 	const struct supervisor_file *files;

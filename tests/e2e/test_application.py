@@ -339,6 +339,16 @@ def statuses(cluster):
             for p in cluster.pods() for s in p['status']['containerStatuses']}
 
 
+def test_a_node_that_dies_alone_comes_back_by_itself(cluster):
+    containers, before = cluster.containers(), statuses(cluster)
+    node = proc.children(cluster.agent.pid)['node']
+    os.kill(node, signal.SIGKILL)
+    wait.until(lambda: proc.children(cluster.agent.pid).get('node') not in (None, node), 'the agent has started it again', 20)
+    cluster.wait_ready()
+    settle(cluster)
+    assert cluster.containers() == containers and statuses(cluster) == before
+
+
 def test_a_host_whose_processes_die_is_seen_and_comes_back(cluster, kubectl):
     containers, before = cluster.containers(), statuses(cluster)
     cluster.kill_agent()

@@ -33,22 +33,8 @@ def reset(test_id, host, server):
     proc.run([program(), 'reset', '--data-dir', server.data, *server.flags], netns=host.netns)
 
 
-def children(server):
-    """Name to pid of the supervisor's children."""
-    found = {}
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open('/proc/%s/stat' % pid, encoding='utf-8') as f:
-                before, after = f.read().rsplit(')', 1)
-        except OSError:
-            continue
-        if int(after.split()[1]) == server.process.pid and after.split()[0] != 'Z':
-            found[before.split('(', 1)[1]] = int(pid)
-    return found
-
-
 def both(server):
-    found = children(server)
+    found = proc.children(server.process.pid)
     return found if set(found) == {'control-plane', 'node'} else None
 
 
@@ -136,16 +122,7 @@ def test_a_port_in_use_ends_the_whole_in_one_line(host_server, test_id):
 
 
 def dns_process(server):
-    node = (both(server) or {}).get('node')
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open('/proc/%s/stat' % pid, encoding='utf-8') as f:
-                before, after = f.read().rsplit(')', 1)
-        except OSError:
-            continue
-        if int(after.split()[1]) == node and before.endswith('(dns') and after.split()[0] != 'Z':
-            return int(pid)
-    return None
+    return proc.children((both(server) or {}).get('node')).get('dns')
 
 
 def test_dns_has_no_rights_and_comes_back(host_server):

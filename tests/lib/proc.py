@@ -138,3 +138,17 @@ def run(command, stdin=None, env=None, netns=None, seconds=30, check=True, cwd=N
     result = Result(command, done.returncode, done.stdout, done.stderr, time.monotonic() - began)
     assert not check or result.ok, result
     return result
+
+
+def children(parent):
+    """Name to pid of a process's children that live."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/stat' % pid, encoding='utf-8') as f:
+                before, after = f.read().rsplit(')', 1)
+        except OSError:
+            continue
+        if int(after.split()[1]) == parent and after.split()[0] != 'Z':
+            found[before.split('(', 1)[1]] = int(pid)
+    return found
