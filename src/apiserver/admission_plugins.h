@@ -11,7 +11,9 @@
 	X(taint_nodes_by_condition)                                                                                    \
 	X(priority)                                                                                                    \
 	X(default_toleration_seconds)                                                                                  \
+	X(default_storage_class)                                                                                       \
 	X(storage_protection)                                                                                          \
+	X(default_ingress_class)                                                                                       \
 	X(rbac_escalation)
 
 #define X(name) extern const struct admission_plugin admission_##name;

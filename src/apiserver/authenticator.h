@@ -22,6 +22,7 @@ struct credentials {
 	bool bad_certificate;	  /* there was one, and it did not verify */
 	struct str common_name;	  /* its subject's */
 	struct str_slice organizations;
+	struct bytes fingerprint; /* SHA-256 of the certificate */
 };
 
 /* The token of `Authorization: Bearer TOKEN`; false: there is none. */

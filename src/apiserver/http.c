@@ -204,6 +204,7 @@ static void fill_credentials(struct request *request, const struct http_request 
 	}
 	credentials->certificate = http->peer->certificate;
 	credentials->common_name = http->peer->common_name;
+	credentials->fingerprint = (struct bytes){http->peer->fingerprint, sizeof(http->peer->fingerprint)};
 	credentials->organizations = (struct str_slice){http->peer->organizations.items, http->peer->organizations.len};
 }
 

@@ -145,7 +145,8 @@ static void restart(struct request *request)
 	request->context.warnings.len = 0;
 	request->response.headers.len = 0;
 	request->managed = false;
-	request->created = request->delete_now = request->unchanged = request->generated_name = false;
+	request->created = request->delete_now = request->delete_next = request->unchanged = request->generated_name =
+		false;
 }
 
 static void run(struct request *request);

@@ -145,6 +145,7 @@ struct request {
 	bool awaited;	     /* it was; nothing is waited for twice */
 	bool created;	     /* answer 201 */
 	bool delete_now;     /* the write removes the object */
+	bool delete_next;    /* the write ends its grace, then another removes it */
 	bool generated_name;
 	bool managed;	    /* managed_fields are known: the step `manage` has nothing to do */
 	bool unconditional; /* the client named no version: a conflict is tried again */

@@ -154,6 +154,11 @@ enum step_result step_delete(struct request *request)
 			request->unchanged = true;
 		return STEP_NEXT;
 	}
+	/* Who watches sees the end of the grace before the object goes. */
+	if (was_deleted && !finalizers && !stays && !request->options.dry_run && shorten(request, meta, 0)) {
+		request->delete_next = true;
+		return STEP_NEXT;
+	}
 	if (!finalizers && !stays && grace == 0) {
 		request->delete_now = true;
 		/* What is answered shows the end of a graceful deletion. */

@@ -49,6 +49,8 @@ enum step_result step_respond(struct request *request)
 		request_metrics_stored(request);
 		if (request->write.result < 0)
 			return failed(request);
+		if (request->delete_next)
+			return STEP_RETRY;
 		if (request->delete_now) {
 			request->response.revision = request->write.revision;
 			return respond_deleted(request);

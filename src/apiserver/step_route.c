@@ -153,10 +153,13 @@ static enum step_result check_fields(struct request *request)
 		struct str *key = &EDIT(struct selector_requirement, &fields->items[i])->key;
 		bool known = str_eq(*key, STR("metadata.name")) || str_eq(*key, STR("metadata.namespace"));
 
-		for (size_t j = 0; j < strategy->field_aliases_len; j++)
-			if (str_eq(*key, strategy->field_aliases[j][0]))
-				*key = strategy->field_aliases[j][1];
-		for (size_t j = 0; j < strategy->selectable_fields_len && !known; j++)
+		for (size_t j = 0; j < strategy->field_aliases_len && !known; j++) {
+			if (!str_eq(*key, strategy->field_aliases[j][0]))
+				continue;
+			*key = strategy->field_aliases[j][1];
+			known = true;
+		}
+		for (size_t j = 0; j < strategy->selectable_fields_len && !known && !strategy->aliases_only; j++)
 			known = str_eq(*key, strategy->selectable_fields[j]);
 		if (known)
 			continue;

@@ -188,6 +188,7 @@ struct strategy {
 	/* Other names for paths: {"spec.host", "spec.nodeName"}, pairs. */
 	const struct str (*field_aliases)[2];
 	size_t field_aliases_len;
+	bool aliases_only; /* clients know the other names alone */
 };
 
 /* The strategy of the resource; one with no members set when it has none.  Never NULL. */

@@ -82,3 +82,69 @@ def test_a_deprecated_type_is_told_in_every_answer(server, namespace):
         answer = server.api().call(verb, where)
         assert answer.status == status
         assert warnings(answer) == ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice']
+
+
+def test_the_newest_default_class_is_filled_in(server, namespace, test_id):
+    api, name = server.api(), 'c-' + test_id.word
+    api.create('/apis/storage.k8s.io/v1/storageclasses', {
+        'metadata': {'name': name, 'annotations': {'storageclass.kubernetes.io/is-default-class': 'true'}}, 'provisioner': 'x'})
+    api.create('/apis/networking.k8s.io/v1/ingressclasses', {
+        'metadata': {'name': name, 'annotations': {'ingressclass.kubernetes.io/is-default-class': 'true'}}, 'spec': {'controller': 'x/y'}})
+    claims = '/api/v1/namespaces/%s/persistentvolumeclaims' % namespace
+    ingresses = '/apis/networking.k8s.io/v1/namespaces/%s/ingresses' % namespace
+    backend = {'defaultBackend': {'service': {'name': 's', 'port': {'number': 80}}}}
+    try:
+        assert api.create(claims, claim('a'))['spec']['storageClassName'] == name
+        other = claim('b')
+        other['spec']['storageClassName'] = ''
+        assert api.create(claims, other)['spec']['storageClassName'] == ''
+        assert api.create(ingresses, {'metadata': {'name': 'a'}, 'spec': backend})['spec']['ingressClassName'] == name
+        made = api.create(ingresses, {'metadata': {'name': 'b', 'annotations': {'kubernetes.io/ingress.class': 'old'}}, 'spec': backend})
+        assert 'ingressClassName' not in made['spec']
+    finally:
+        api.call('DELETE', '/apis/storage.k8s.io/v1/storageclasses/' + name)
+        api.call('DELETE', '/apis/networking.k8s.io/v1/ingressclasses/' + name)
+
+
+def test_one_autoscaler_in_two_versions(server, namespace):
+    api = server.api()
+    first, second = ('/apis/autoscaling/%s/namespaces/%s/horizontalpodautoscalers' % (v, namespace) for v in ('v1', 'v2'))
+    api.create(first, {'metadata': {'name': 'a'}, 'spec': {
+        'maxReplicas': 3, 'targetCPUUtilizationPercentage': 60, 'scaleTargetRef': {'apiVersion': 'apps/v1', 'kind': 'Deployment', 'name': 'd'}}})
+    spec = api.get(second + '/a').json['spec']
+    assert [metric['resource']['target']['averageUtilization'] for metric in spec['metrics']] == [60]
+    memory = {'type': 'Resource', 'resource': {'name': 'memory', 'target': {'type': 'AverageValue', 'averageValue': '1Gi'}}}
+    answer = api.call('PATCH', second + '/a', {'spec': {'metrics': spec['metrics'] + [memory]}}, 'application/merge-patch+json')
+    assert answer.status == 200
+    found = api.get(first + '/a').json
+    assert found['spec']['targetCPUUtilizationPercentage'] == 60
+    assert 'autoscaling.alpha.kubernetes.io/metrics' in found['metadata']['annotations']
+    answer = api.call('PATCH', first + '/a', {'spec': {'maxReplicas': 5}}, 'application/merge-patch+json')
+    assert answer.status == 200
+    spec = api.get(second + '/a').json['spec']
+    assert spec['maxReplicas'] == 5 and {metric['resource']['name'] for metric in spec['metrics']} == {'cpu', 'memory'}
+
+
+def test_an_event_of_either_group_is_one(server, namespace):
+    api = server.api()
+    core, events = '/api/v1/namespaces/%s/events' % namespace, '/apis/events.k8s.io/v1/namespaces/%s/events' % namespace
+    api.create(core, {'metadata': {'name': 'e'}, 'involvedObject': {'namespace': namespace, 'name': 'p'}, 'reason': 'R', 'message': 'm',
+                      'type': 'Normal', 'count': 2})
+    found = api.get(events + '/e').json
+    assert found['regarding']['name'] == 'p' and found['note'] == 'm' and found['deprecatedCount'] == 2
+    found = api.get(events + '?fieldSelector=regarding.name%3Dp').json
+    assert [item['metadata']['name'] for item in found['items']] == ['e']
+    assert api.get(events + '?fieldSelector=involvedObject.name%3Dp').status == 400
+    with api.watch(events + '?resourceVersion=0&fieldSelector=regarding.name%3Dp') as watch:
+        assert next(watch)['object']['note'] == 'm'
+
+
+def test_a_shortened_grace_ends_before_the_pod_goes(server, namespace):
+    api, path = server.api(), '/api/v1/namespaces/%s/pods' % namespace
+    made = api.create(path, {'metadata': {'name': 'p'}, 'spec': {**POD, 'nodeName': 'none'}})
+    with api.watch(path + '?resourceVersion=' + made['metadata']['resourceVersion']) as watch:
+        for grace in 30, 0:
+            assert api.call('DELETE', path + '/p?gracePeriodSeconds=%d' % grace).status == 200
+        seen = [next(watch) for _ in range(3)]
+    assert [event['type'] for event in seen] == ['MODIFIED', 'MODIFIED', 'DELETED']
+    assert [event['object']['metadata']['deletionGracePeriodSeconds'] for event in seen] == [30, 0, 0]

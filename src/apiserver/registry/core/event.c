@@ -223,25 +223,18 @@ static const struct table_column columns[] = {
 	{STR_INIT("Name"), STR_INIT("string"), STR_INIT("name"), STR_INIT("Unique in its namespace"), 1},
 };
 
-/* The same stored objects through the other group, whose paths have other names. */
-static struct str select_new_field(const void *object, struct str path, struct arena *arena)
-{
-	struct str head, tail;
-
-	str_cut(path, '.', &head, &tail);
-	if (str_eq_c(head, "regarding"))
-		return select_field(object, arena_concat(arena, STR("involvedObject."), tail), arena);
-	if (str_eq_c(path, "reportingController"))
-		return select_field(object, STR("reportingComponent"), arena);
-	return select_field(object, path, arena);
-}
-
-static const struct str new_fields[] = {
-	STR_INIT("regarding.kind"),	  STR_INIT("regarding.namespace"),
-	STR_INIT("regarding.name"),	  STR_INIT("regarding.uid"),
-	STR_INIT("regarding.apiVersion"), STR_INIT("regarding.resourceVersion"),
-	STR_INIT("regarding.fieldPath"),  STR_INIT("reason"),
-	STR_INIT("reportingController"),  STR_INIT("type"),
+/* The same stored objects through the other group, which has names of its own for what is stored. */
+static const struct str new_names[][2] = {
+	{STR_INIT("regarding.kind"), STR_INIT("involvedObject.kind")},
+	{STR_INIT("regarding.namespace"), STR_INIT("involvedObject.namespace")},
+	{STR_INIT("regarding.name"), STR_INIT("involvedObject.name")},
+	{STR_INIT("regarding.uid"), STR_INIT("involvedObject.uid")},
+	{STR_INIT("regarding.apiVersion"), STR_INIT("involvedObject.apiVersion")},
+	{STR_INIT("regarding.resourceVersion"), STR_INIT("involvedObject.resourceVersion")},
+	{STR_INIT("regarding.fieldPath"), STR_INIT("involvedObject.fieldPath")},
+	{STR_INIT("reportingController"), STR_INIT("reportingComponent")},
+	{STR_INIT("reason"), STR_INIT("reason")},
+	{STR_INIT("type"), STR_INIT("type")},
 };
 
 const struct strategy strategy_core_events = {
@@ -266,8 +259,11 @@ const struct strategy strategy_events_events = {
 	.expires_after = 3600,
 	.validate_create = validate_create,
 	.validate_update = validate_update,
-	FIELDS(new_fields),
-	.select_field = select_new_field,
+	FIELDS(fields),
+	.select_field = select_field,
+	.field_aliases = new_names,
+	.field_aliases_len = ARRAY_LEN(new_names),
+	.aliases_only = true,
 	COLUMNS(columns),
 	.cells = cells,
 };
