@@ -2,6 +2,7 @@
 #include "apiserver/managed_fields.h"
 
 #include "apiserver/convert.h"
+#include "apiserver/fields.h"
 #include "types/codec.h"
 
 #define MANAGER_NAME_MAX 128
@@ -82,16 +83,53 @@ static bool convert(void *data, const struct value *object, struct str api_versi
 	return true;
 }
 
-struct field_change managed_change(struct request *request, const struct schema *schema, const void *live)
+static struct field_change change_of(struct request *request, const struct schema *schema)
 {
-	struct arena *arena = &request->arena;
-
 	return (struct field_change){
 		.schema = schema,
-		.live = encode_value(schema, live ? live : arena_zalloc(arena, schema->size), ENCODE_KIND, arena),
 		.ignored = ignored(request),
 		.versions = {convert, request},
 	};
+}
+
+static const void *or_nothing(struct request *request, const struct schema *schema, const void *live)
+{
+	return live ? live : arena_zalloc(&request->arena, schema->size);
+}
+
+struct field_change managed_change(struct request *request, const struct schema *schema, const void *live)
+{
+	struct field_change change = change_of(request, schema);
+
+	change.live = encode_value(schema, or_nothing(request, schema, live), ENCODE_KIND, &request->arena);
+	return change;
+}
+
+/* The tree of a struct to be compared: what is ignored need not be made a tree of, and may be most of it. */
+static struct value *without_ignored(const struct schema *schema, const void *data, const struct field_set *ignored,
+				     struct arena *arena)
+{
+	void *copy = arena_memdup(arena, data, schema->size);
+
+	for (size_t i = 0; i < schema->len; i++) {
+		struct str name = schema->fields[i].name;
+		const struct field_set *set = field_set_find(ignored, arena_concat(arena, STR("f:"), name));
+
+		if (set && set->member)
+			field_clear(schema, name, copy);
+	}
+	return encode_value(schema, copy, ENCODE_KIND, arena);
+}
+
+void managed_update(struct request *request, const struct schema *schema, const void *live, const void *object,
+		    struct field_owners *owners)
+{
+	struct field_actor actor = managed_actor(request, schema->api_version);
+	struct field_change change = change_of(request, schema);
+	struct arena *arena = &request->arena;
+
+	change.live = without_ignored(schema, or_nothing(request, schema, live), change.ignored, arena);
+	field_owners_update(owners, &change, without_ignored(schema, object, change.ignored, arena), &actor);
 }
 
 struct field_owners managed_owners(const struct meta_v1_managed_fields_entry_slice *entries, struct arena *arena)

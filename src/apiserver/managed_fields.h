@@ -17,6 +17,9 @@ struct field_actor managed_actor(const struct request *request, struct str api_v
  * was none.  What the kind resets (strategy.h) is ignored.
  */
 struct field_change managed_change(struct request *request, const struct schema *schema, const void *live);
+/* The object became @object, a struct of @schema as @live is, by a write that was no apply. */
+void managed_update(struct request *request, const struct schema *schema, const void *live, const void *object,
+		    struct field_owners *owners);
 /* Owners that cannot be read own nothing. */
 struct field_owners managed_owners(const struct meta_v1_managed_fields_entry_slice *entries, struct arena *arena);
 

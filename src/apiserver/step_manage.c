@@ -8,7 +8,6 @@
 #include "apiserver/convert.h"
 #include "apiserver/managed_fields.h"
 #include "apiserver/steps.h"
-#include "types/codec.h"
 #include "types/copy.h"
 
 /* A list with nothing in it, or with one entry that says nothing, asks to forget all owners. */
@@ -51,10 +50,7 @@ static const void *as_written(struct request *request, const void *data)
 
 enum step_result step_manage(struct request *request)
 {
-	const struct schema *schema = request->body_schema;
-	struct field_change change;
 	struct field_owners owners;
-	struct field_actor actor;
 
 	if (request->managed || !object_meta_of(request->schema, request->object))
 		return STEP_NEXT;
@@ -63,14 +59,10 @@ enum step_result step_manage(struct request *request)
 		return STEP_NEXT;
 	}
 	owners = owners_before(request);
-	if (request->created || owners.list.len) {
-		actor = managed_actor(request, schema->api_version);
-		change = managed_change(request, schema, request->old ? as_written(request, request->old->data) : NULL);
-		field_owners_update(
-			&owners, &change,
-			encode_value(schema, as_written(request, request->object), ENCODE_KIND, &request->arena),
-			&actor);
-	}
+	if (request->created || owners.list.len)
+		managed_update(request, request->body_schema,
+			       request->old ? as_written(request, request->old->data) : NULL,
+			       as_written(request, request->object), &owners);
 	request->managed_fields = field_owners_write(&owners);
 	return STEP_NEXT;
 }
