@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "codec/yaml.h"
 #include "types/codec.h"
+#include "types/field_owners.h"
 #include "types/gen/core_v1.h"
 
 static const char pod_text[] =
@@ -137,6 +138,42 @@ static void bench_trees(struct str text, const void *pod)
 	}
 }
 
+/* Whose the fields are after an update that changed the phase: the trees of both states, the comparison, the owners. */
+static void bench_owners(const struct core_v1_pod *pod)
+{
+	struct core_v1_pod changed = *pod;
+	const struct schema *schema = &schema_core_v1_pod;
+
+	changed.status.phase = STR("Failed");
+	BENCH ("fields/update", 0) {
+		struct arena cleanup_arena arena = {0};
+		struct field_owners owners = {.arena = &arena};
+		struct field_actor actor = {.manager = STR("m"), .api_version = STR("v1")};
+		struct field_change change = {
+			.schema = schema,
+			.live = encode_value(schema, pod, ENCODE_KIND, &arena),
+			.ignored = field_set_server_owned(&arena),
+		};
+
+		field_owners_update(&owners, &change, encode_value(schema, &changed, ENCODE_KIND, &arena), &actor);
+		bench_keep(owners);
+	}
+	BENCH ("fields/create", 0) {
+		struct arena cleanup_arena arena = {0};
+		struct field_owners owners = {.arena = &arena};
+		struct field_actor actor = {.manager = STR("m"), .api_version = STR("v1")};
+		struct core_v1_pod nothing = {.metadata.name = STR("web")};
+		struct field_change change = {
+			.schema = schema,
+			.live = encode_value(schema, &nothing, ENCODE_KIND, &arena),
+			.ignored = field_set_server_owned(&arena),
+		};
+
+		field_owners_update(&owners, &change, encode_value(schema, pod, ENCODE_KIND, &arena), &actor);
+		bench_keep(owners);
+	}
+}
+
 int main(void)
 {
 	struct str text = {pod_text, sizeof(pod_text) - 1};
@@ -149,5 +186,6 @@ int main(void)
 	bench_json(text, pod);
 	bench_proto(pod);
 	bench_trees(text, pod);
+	bench_owners(pod);
 	return 0;
 }

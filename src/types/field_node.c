@@ -256,8 +256,8 @@ struct field_parts field_parts_of(struct field_node node, const struct value *va
 		for (; len < value->object.len; len++) {
 			const struct value_member *member = &value->object.members[len];
 
-			parts[len] = (struct field_part){arena_printf(arena, "f:" STR_FMT, STR_ARG(member->key)),
-							 member->value, len};
+			parts[len] =
+				(struct field_part){arena_concat(arena, STR("f:"), member->key), member->value, len};
 		}
 		return sorted(parts, len);
 	}

@@ -265,20 +265,20 @@ void field_owners_update(struct field_owners *owners, const struct field_change 
 {
 	struct differences d = difference_of(owners->arena, change, object, actor->api_version);
 	const struct field_set *changed = d.list.items[0].changed;
-	struct field_owner *own;
 	size_t at;
 
 	take_from_others(owners, &d, NOBODY);
 	if (!field_set_empty(changed)) {
 		at = find_owner(owners, actor, false);
 		if (at == NOBODY) {
-			vec_push(owners->arena, &owners->list,
-				 new_owner(owners, actor, false, field_set_new(owners->arena)));
-			at = owners->list.len - 1;
+			at = owners->list.len;
+			vec_push(owners->arena, &owners->list, new_owner(owners, actor, false, changed));
+		} else {
+			struct field_owner *own = &owners->list.items[at];
+
+			own->set = field_set_union(own->set, changed, owners->arena);
 		}
-		own = &owners->list.items[at];
-		own->set = field_set_union(own->set, changed, owners->arena);
-		own->time = ARENA_DUP(owners->arena, struct timestamp, &actor->now);
+		owners->list.items[at].time = ARENA_DUP(owners->arena, struct timestamp, &actor->now);
 	}
 	drop_empty(owners);
 	join_ancient(owners);
