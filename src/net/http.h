@@ -58,7 +58,7 @@ const char *http_status_text(int status);
 #define HTTP_BODY_TIMEOUT    (INT64_C(60) * 1000000000) /* end of the header to the end of the body */
 #define HTTP_IDLE_TIMEOUT    (INT64_C(90) * 1000000000) /* no request under way */
 #define HTTP_CONNECT_TIMEOUT (INT64_C(30) * 1000000000) /* client: name, connection and TLS */
-#define HTTP_PEER_TIMEOUT_MS 60000			/* bytes sent and not acknowledged: the peer is gone */
+#define HTTP_PEER_TIMEOUT_MS 60000 /* bytes sent and not acknowledged, or no window for them: the peer is gone */
 #define HTTP_WEBSOCKET_PING  (INT64_C(30) * 1000000000)
 #define HTTP_GZIP_MIN	     (128 * 1024) /* smaller bodies are sent as they are */
 

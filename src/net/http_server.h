@@ -62,7 +62,7 @@ struct http_server_config {
 	size_t body_max;	  /* 0: LIMIT_REQUEST_BODY */
 	unsigned connections_max; /* 0: LIMIT_CONNECTIONS; those beyond are closed at once */
 	/* For tests; 0: the values of net/http.h. */
-	int64_t header_timeout, body_timeout, idle_timeout;
+	int64_t header_timeout, body_timeout, idle_timeout, peer_timeout;
 	/*
 	 * The answer to a request the server itself turns away (400, 413, 431 ...), so that it can be a Status: fills
 	 * @response from @request's arena.  NULL: a line of text.

@@ -46,6 +46,11 @@ int64_t server_idle_timeout(const struct http_server *server)
 	return or_default(server->config.idle_timeout, HTTP_IDLE_TIMEOUT);
 }
 
+int64_t server_peer_timeout(const struct http_server *server)
+{
+	return or_default(server->config.peer_timeout, HTTP_PEER_TIMEOUT_MS * NS_PER_MS);
+}
+
 const char *home_date(struct home *home)
 {
 	int64_t now = clock_wall_ns() / NS_PER_SEC;

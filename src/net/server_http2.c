@@ -28,6 +28,14 @@ static struct exchange *exchange_at(nghttp2_session *session, int32_t stream_id)
 
 /* --- receiving --- */
 
+/* A peer that does not go on with its request, or grants no window for the answer, is not waited for for ever. */
+static int64_t exchange_deadline(const struct exchange *exchange, const struct http_server *server)
+{
+	if (exchange->state == EXCHANGE_RECEIVING)
+		return exchange->started + server_body_timeout(server);
+	return exchange->pending ? exchange->moved + server_peer_timeout(server) : INT64_MAX;
+}
+
 static void update_deadline(struct server_conn *conn)
 {
 	const struct http_server *server = conn->home->server;
@@ -36,8 +44,7 @@ static void update_deadline(struct server_conn *conn)
 	if (list_empty(&conn->exchanges))
 		deadline = clock_monotonic_ns() + server_idle_timeout(server);
 	LIST_FOREACH (struct exchange, exchange, &conn->exchanges, link)
-		if (exchange->state == EXCHANGE_RECEIVING)
-			deadline = MIN(deadline, exchange->started + server_body_timeout(server));
+		deadline = MIN(deadline, exchange_deadline(exchange, server));
 	server_conn_set_deadline(conn, deadline);
 }
 
@@ -239,6 +246,7 @@ static int send_data(nghttp2_session *session UNUSED, nghttp2_frame *frame UNUSE
 		return NGHTTP2_ERR_WOULDBLOCK;
 	conn_queue(conn->conn, (struct str){(const char *)header, 9});
 	exchange->pending -= length;
+	exchange->moved = clock_monotonic_ns();
 	while (length) {
 		struct piece *piece = exchange->first;
 		size_t part = MIN(length, piece->payload.bytes.len - piece->sent);
@@ -279,6 +287,7 @@ static void add_piece(struct exchange *exchange, struct payload payload)
 {
 	size_t own = payload.release ? 0 : payload.bytes.len;
 	struct piece *piece = xmalloc(sizeof(*piece) + own);
+	int64_t deadline;
 
 	*piece = (struct piece){.payload = payload};
 	if (own) {
@@ -290,6 +299,11 @@ static void add_piece(struct exchange *exchange, struct payload payload)
 	else
 		exchange->first = piece;
 	exchange->last = piece;
+	if (!exchange->pending) {
+		exchange->moved = clock_monotonic_ns();
+		deadline = exchange->moved + server_peer_timeout(exchange->home->server);
+		server_conn_set_deadline(exchange->conn, MIN(exchange->conn->deadline, deadline));
+	}
 	exchange->pending += payload.bytes.len;
 }
 
@@ -435,21 +449,22 @@ bool http2_init(struct server_conn *conn)
 	return true;
 }
 
-/* Requests that arrive too slowly are given up, one by one; a connection without any is told to go. */
+/* Exchanges that the peer keeps waiting are given up, one by one; a connection without any is told to go. */
 void http2_deadline(struct server_conn *conn)
 {
-	int64_t limit = clock_monotonic_ns() - server_body_timeout(conn->home->server);
+	int64_t now = clock_monotonic_ns();
 
 	if (list_empty(&conn->exchanges)) {
 		http2_shut(conn);
 		return;
 	}
 	LIST_FOREACH (struct exchange, exchange, &conn->exchanges, link)
-		if (exchange->state == EXCHANGE_RECEIVING && exchange->started <= limit)
+		if (exchange_deadline(exchange, conn->home->server) <= now)
 			nghttp2_submit_rst_stream(conn->http2->session.nghttp2, NGHTTP2_FLAG_NONE, exchange->stream_id,
 						  NGHTTP2_CANCEL);
 	server_conn_produce_later(conn);
-	update_deadline(conn);
+	/* Those that are reset go at the end of the turn: a deadline of theirs, long past, would not let it come. */
+	server_conn_set_deadline(conn, now + NS_PER_SEC);
 }
 
 const struct framing http2_framing = {

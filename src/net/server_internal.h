@@ -124,6 +124,7 @@ struct exchange {
 	int64_t started;
 	struct piece *first, *last; /* HTTP/2 */
 	size_t pending;
+	int64_t moved; /* when something of `pending` was taken last, or it began to wait */
 	struct http_stream *stream;
 	struct loop_call call; /* of a post; one at a time, for a request has one holder */
 	void (*posted)(struct http_request *request);
@@ -154,6 +155,7 @@ void server_conn_produce_later(struct server_conn *conn);
 int64_t server_header_timeout(const struct http_server *server);
 int64_t server_body_timeout(const struct http_server *server);
 int64_t server_idle_timeout(const struct http_server *server);
+int64_t server_peer_timeout(const struct http_server *server);
 const char *home_date(struct home *home);
 void home_check_stopped(struct home *home);
 

@@ -120,6 +120,7 @@ static int set_up_with(void **state, int64_t request_timeout, int64_t idle_timeo
 		.header_timeout = request_timeout,
 		.body_timeout = request_timeout,
 		.idle_timeout = idle_timeout,
+		.peer_timeout = request_timeout,
 		.connections_max = 20,
 	};
 	struct error err = {0};
@@ -273,6 +274,40 @@ static void test_dripping(void **state)
 		assert_true(recv(fd, &byte, 1, 0) <= 0);
 		close_fd(fd);
 	}
+}
+
+/* Frames of HTTP/2: the preface, settings without a window, GET /big on stream 1. */
+static const char windowless[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+				 "\0\0\6\4\0\0\0\0\0\0\4\0\0\0\0"
+				 "\0\0\13\1\5\0\0\0\1\x82\x86\1\1x\4\4/big";
+
+/* A peer that asks and grants no window for the answer: the stream is reset, and what it held is free. */
+static void test_no_window(void **state)
+{
+	static const char reset[] = "\0\0\4\3\0\0\0\0\1";
+	struct site *site = *state;
+	int fd = dial(http_server_port(site->server));
+	int64_t end = clock_monotonic_ns() + DEADLINE;
+	struct http_server_stats stats;
+	struct buf cleanup_buf in;
+
+	buf_init(&in, MIB);
+	say_bytes(fd, windowless, sizeof(windowless) - 1);
+	while (!in.len || !memmem(in.data, in.len, reset, sizeof(reset) - 1)) {
+		char part[4096];
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		ssize_t n;
+
+		assert_true(clock_monotonic_ns() < end);
+		if (poll(&p, 1, 100) <= 0)
+			continue;
+		n = recv(fd, part, sizeof(part), 0);
+		assert_true(n > 0);
+		buf_append(&in, part, (size_t)n);
+	}
+	http_server_stats(site->server, &stats);
+	assert_int_equal(stats.requests_open, 0);
+	close_fd(fd);
 }
 
 static void test_idle(void **state)
@@ -471,6 +506,7 @@ int main(void)
 		CASE(test_graceful_stop),
 		CASE(test_half_closed),
 		CASE_WITH(test_dripping, set_up_hasty),
+		CASE_WITH(test_no_window, set_up_hasty),
 		CASE_WITH(test_idle, set_up_thrifty),
 	};
 
