@@ -8,18 +8,28 @@
 
 #define TOKEN_VERSION "meta.k8s.io/v1"
 
-struct str continue_token_make(uint64_t revision, struct str last, struct arena *arena)
+static struct str encode(long long revision, struct str start, struct arena *arena)
 {
 	struct buf cleanup_buf json, cleanup_buf text;
 
 	buf_init(&json, 64 * KIB);
 	buf_init(&text, 128 * KIB);
-	buf_printf(&json, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%llu,\"start\":", (unsigned long long)revision);
-	/* The key right after @last. */
-	json_write_str((struct str){arena_concat(arena, last, (struct str){"", 1}).data, last.len + 1}, &json);
+	buf_printf(&json, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":", revision);
+	json_write_str(start, &json);
 	buf_char(&json, '}');
 	base64_url_encode((struct bytes){(const uint8_t *)json.data, json.len}, &text);
 	return arena_str(arena, buf_view(&text));
+}
+
+struct str continue_token_make(uint64_t revision, struct str last, struct arena *arena)
+{
+	/* The key right after @last. */
+	return encode((long long)revision, arena_concat(arena, last, (struct str){"", 1}), arena);
+}
+
+struct str continue_token_restart(struct str start, struct arena *arena)
+{
+	return encode(-1, start, arena);
 }
 
 int continue_token_parse(struct str text, struct arena *arena, struct continue_token *ret, struct error *err)

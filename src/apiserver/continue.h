@@ -15,6 +15,8 @@ struct continue_token {
 
 /* @last: the last key that was shown, below the scope. */
 struct str continue_token_make(uint64_t revision, struct str last, struct arena *arena);
+/* Goes on at @start, in what there is then: for a list whose snapshot is gone. */
+struct str continue_token_restart(struct str start, struct arena *arena);
 /* ERR_BAD_REQUEST in upstream's words. */
 int continue_token_parse(struct str text, struct arena *arena, struct continue_token *ret,
 			 struct error *err) MUST_CHECK;

@@ -226,6 +226,19 @@ enum step_result status_unauthorized(struct request *request)
 	return STEP_DONE;
 }
 
+enum step_result status_continue_expired(struct request *request, struct str token)
+{
+	static const struct str message = STR_INIT(
+		"The provided continue parameter is too old to display a consistent list result. You can start a new "
+		"list without the continue parameter, or use the continue token in this response to retrieve the "
+		"remainder of the results. Continuing with the provided token results in an inconsistent list - "
+		"objects that were created, modified, or deleted between the time the first chunk was returned and "
+		"now may show up in the list.");
+
+	make(request, ERR_EXPIRED, message)->metadata.continue_ = token;
+	return STEP_DONE;
+}
+
 enum step_result status_too_large_version(struct request *request, uint64_t asked, uint64_t current)
 {
 	struct str message = arena_printf(&request->arena, "Timeout: Too large resource version: %llu, current: %llu",

@@ -49,6 +49,8 @@ enum step_result status_field_errors(struct request *request, struct str group, 
 /* A patch whose outcome cannot be read back, shown as a field of no object. */
 enum step_result status_bad_patch(struct request *request, struct str shown, struct str why);
 enum step_result status_unauthorized(struct request *request);
+/* The snapshot of a list in slices is gone; @token goes on without it. */
+enum step_result status_continue_expired(struct request *request, struct str token);
 enum step_result status_too_large_version(struct request *request, uint64_t asked, uint64_t current);
 /* 406, with what this endpoint can give. */
 /* 415 of a patch. */

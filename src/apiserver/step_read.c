@@ -75,12 +75,11 @@ static enum step_result pick_revision(struct request *request, const struct stor
 	return STEP_NEXT;
 }
 
-static enum step_result expired(struct request *request)
+/* The snapshot is gone; @start: where the list was to go on, below its scope. */
+static enum step_result expired(struct request *request, struct str start)
 {
 	if (request->options.continue_token.len)
-		return status_fail(request, ERR_EXPIRED,
-				   "The provided continue parameter is too old to display a consistent list result. "
-				   "You can start a new list without the continue parameter.");
+		return status_continue_expired(request, continue_token_restart(start, &request->arena));
 	return status_fail(request, ERR_EXPIRED, "The resourceVersion for the provided list is too old.");
 }
 
@@ -105,7 +104,7 @@ static enum step_result read_list(struct request *request, const struct store_vi
 	list_answer_start(&visit.answer, request, range.revision ? range.revision : store_view_revision(view));
 	if (store_view_scan(view, &range, visit_record, &visit, &result, &err) < 0) {
 		if (err.code == ERR_EXPIRED)
-			return expired(request);
+			return expired(request, str_from_at(range.start, MIN(range.start.len, scope.len)));
 		if (err.code == ERR_TIMEOUT)
 			return status_too_large_version(request, range.revision, store_view_revision(view));
 		return status_from_error(request, &err);

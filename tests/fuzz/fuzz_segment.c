@@ -67,8 +67,10 @@ static void read_records(char *bytes, size_t size, const struct segment_header *
 		struct segment_entry again;
 
 		mend_record(bytes + reader.offset, size - reader.offset, &reader);
-		if (!segment_read(&reader, &entry))
+		if (!segment_read(&reader, &entry)) {
+			(void)segment_is_damaged(&reader);
 			return;
+		}
 		check_entry(&entry, bytes, size);
 		segment_reread(bytes, entry.offset, &again);
 		FUZZ_CHECK(again.end == entry.end && str_eq(again.parts.value, entry.parts.value));

@@ -1,4 +1,6 @@
 """The API server with real clients: a ConfigMap's life by kubectl and by plain HTTPS, watches, pages, conflicts, patches, errors."""
+import base64
+import json
 import os
 import stat
 
@@ -100,6 +102,22 @@ def test_pages_are_one_snapshot(server):
         page = api.get(MAPS + '?limit=2&continue=' + page['metadata']['continue']).json
         names += [item['metadata']['name'] for item in page['items']]
     assert names == list('abcde')
+
+
+def test_a_list_goes_on_when_its_snapshot_is_gone(server):
+    for name in 'abcde':
+        make(server.api(), name)
+    server.kill()
+    server.start()
+    api = server.api()
+    # The counter has jumped: what lies in between was never a snapshot, as one that was forgotten.
+    between = int(api.get(MAPS).json['metadata']['resourceVersion']) - 1000
+    token = base64.urlsafe_b64encode(json.dumps({'v': 'meta.k8s.io/v1', 'rv': between, 'start': 'c\0'}).encode()).decode().rstrip('=')
+    answer = api.get(MAPS + '?limit=2&continue=' + token)
+    assert answer.status == 410 and answer.json['reason'] == 'Expired'
+    assert answer.json['message'].startswith('The provided continue parameter is too old to display a consistent list result. You can')
+    page = api.get(MAPS + '?limit=2&continue=' + answer.json['metadata']['continue']).json
+    assert [item['metadata']['name'] for item in page['items']] == ['d', 'e']
 
 
 def test_conflict(server):
