@@ -6,6 +6,7 @@
 
 #define ADMISSION_PLUGINS(X)                                                                                           \
 	X(namespace_lifecycle)                                                                                         \
+	X(limit_ranger)                                                                                                \
 	X(node_restriction)                                                                                            \
 	X(service_account)                                                                                             \
 	X(taint_nodes_by_condition)                                                                                    \

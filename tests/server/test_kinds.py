@@ -148,3 +148,17 @@ def test_a_shortened_grace_ends_before_the_pod_goes(server, namespace):
         seen = [next(watch) for _ in range(3)]
     assert [event['type'] for event in seen] == ['MODIFIED', 'MODIFIED', 'DELETED']
     assert [event['object']['metadata']['deletionGracePeriodSeconds'] for event in seen] == [30, 0, 0]
+
+
+def test_a_limit_range_bounds_init_containers_and_resizing(server, namespace):
+    api, path = server.api(), '/api/v1/namespaces/%s/' % namespace
+    api.create(path + 'limitranges', {'metadata': {'name': 'l'}, 'spec': {'limits': [
+        {'type': 'Container', 'default': {'cpu': '500m'}, 'max': {'cpu': '1'}, 'min': {'cpu': '100m'}}]}})
+    greedy = {'name': 'i', 'image': 'i', 'resources': {'limits': {'cpu': '2'}}}
+    answer = api.call('POST', path + 'pods', {'metadata': {'name': 'p'}, 'spec': {**POD, 'initContainers': [greedy]}})
+    assert answer.status == 403 and 'maximum cpu usage per Container is 1, but limit is 2' in answer.json['message']
+    made = api.create(path + 'pods', {'metadata': {'name': 'p'}, 'spec': POD})
+    assert made['spec']['containers'][0]['resources'] == {'limits': {'cpu': '500m'}, 'requests': {'cpu': '500m'}}
+    patch = {'spec': {'containers': [{'name': 'c', 'resources': {'limits': {'cpu': '3'}}}]}}
+    answer = api.call('PATCH', path + 'pods/p/resize', patch, 'application/strategic-merge-patch+json')
+    assert answer.status == 403 and 'but limit is 3' in answer.json['message']
