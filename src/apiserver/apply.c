@@ -108,6 +108,10 @@ static enum step_result check_config(struct request *request, const struct schem
 
 /* --- Conflicts -------------------------------------------------------------------------------------------------- */
 
+struct causes {
+	VEC_OF(struct meta_v1_status_cause) list;
+};
+
 /* `"m" with subresource "status" using v1`: the version says which updates are meant. */
 static struct str owner_shown(const struct field_owner *owner, struct arena *arena)
 {
@@ -121,36 +125,43 @@ static struct str owner_shown(const struct field_owner *owner, struct arena *are
 	return text;
 }
 
+/* Adds what one owner has: causes, and lines for the message. */
+static void add_conflict(const struct field_conflict *conflict, struct arena *arena, struct causes *causes,
+			 struct buf *lines)
+{
+	struct str shown = owner_shown(&conflict->owner, arena);
+	struct field_paths paths = {0};
+
+	field_set_paths(conflict->set, arena, &paths);
+	buf_printf(lines, "%sconflicts with " STR_FMT ":", causes->list.len ? "\n" : "", STR_ARG(shown));
+	for (size_t i = 0; i < paths.list.len; i++) {
+		struct meta_v1_status_cause cause = {.reason = STR("FieldManagerConflict"),
+						     .field = paths.list.items[i],
+						     .message = arena_concat(arena, STR("conflict with "), shown)};
+
+		vec_push(arena, &causes->list, cause);
+		buf_printf(lines, "\n- " STR_FMT, STR_ARG(cause.field));
+	}
+}
+
 static enum step_result report_conflicts(struct request *request, const struct field_conflicts *conflicts)
 {
 	struct arena *arena = &request->arena;
-	VEC_OF(struct meta_v1_status_cause) causes = {0};
-	struct str lines = STR_EMPTY, message;
+	struct causes causes = {0};
+	struct buf cleanup_buf lines;
+	struct str message;
 
-	for (size_t i = 0; i < conflicts->list.len; i++) {
-		const struct field_conflict *conflict = &conflicts->list.items[i];
-		struct str shown = owner_shown(&conflict->owner, arena);
-		struct field_paths paths = {0};
-
-		field_set_paths(conflict->set, arena, &paths);
-		lines = arena_printf(arena, STR_FMT "%sconflicts with " STR_FMT ":", STR_ARG(lines), i ? "\n" : "",
-				     STR_ARG(shown));
-		for (size_t j = 0; j < paths.list.len; j++) {
-			struct meta_v1_status_cause cause = {.reason = STR("FieldManagerConflict"),
-							     .field = paths.list.items[j],
-							     .message =
-								     arena_concat(arena, STR("conflict with "), shown)};
-
-			vec_push(arena, &causes, cause);
-			lines = arena_printf(arena, STR_FMT "\n- " STR_FMT, STR_ARG(lines), STR_ARG(cause.field));
-		}
-	}
-	if (causes.len == 1)
+	buf_init(&lines, LIMIT_RESPONSE_BODY);
+	for (size_t i = 0; i < conflicts->list.len; i++)
+		add_conflict(&conflicts->list.items[i], arena, &causes, &lines);
+	if (causes.list.len == 1)
 		message = arena_printf(arena, "Apply failed with 1 conflict: " STR_FMT ": " STR_FMT,
-				       STR_ARG(causes.items[0].message), STR_ARG(causes.items[0].field));
+				       STR_ARG(causes.list.items[0].message), STR_ARG(causes.list.items[0].field));
 	else
-		message = arena_printf(arena, "Apply failed with %zu conflicts: " STR_FMT, causes.len, STR_ARG(lines));
-	return status_apply_conflict(request, &(struct meta_v1_status_cause_slice){causes.items, causes.len}, message);
+		message = arena_printf(arena, "Apply failed with %zu conflicts: " STR_FMT, causes.list.len,
+				       STR_ARG(buf_view(&lines)));
+	return status_apply_conflict(request, &(struct meta_v1_status_cause_slice){causes.list.items, causes.list.len},
+				     message);
 }
 
 /* --- kubectl's client-side apply -------------------------------------------------------------------------------- */
@@ -271,6 +282,8 @@ enum step_result apply_struct(struct request *request, const struct field_change
 		return result;
 	if (decode_value(change->schema, object, &request->arena, NULL, ret, &err) == 0)
 		return STEP_NEXT;
+	if (err.code == ERR_TOO_LARGE)
+		return status_from_error(request, &err);
 	shown = config_shown(config, &request->arena);
 	return status_plain(request, 500,
 			    arena_printf(&request->arena,

@@ -10,6 +10,7 @@
 #include "apiserver/steps.h"
 #include "apiserver/stored.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "types/copy.h"
 
 static void written(struct store_write *write)
@@ -74,6 +75,22 @@ static void encode(struct request *request)
 		      &request->header);
 }
 
+/*
+ * What is too large with the account of its fields may do without, as it does upstream: a client that knows nothing of
+ * managedFields must not fail because of them.  Who applies does know.
+ */
+static void encode_to_fit(struct request *request)
+{
+	struct meta_v1_object_meta *meta =
+		EDIT(struct meta_v1_object_meta, object_meta_of(request->schema, request->object));
+
+	encode(request);
+	if ((!request->stored.overflow && request->stored.len <= LIMIT_OBJECT) || request->managed)
+		return;
+	meta->managed_fields = (struct meta_v1_managed_fields_entry_slice){0};
+	encode(request);
+}
+
 static bool same_but_for_times(const struct meta_v1_managed_fields_entry_slice *a,
 			       const struct meta_v1_managed_fields_entry_slice *b)
 {
@@ -109,7 +126,7 @@ enum step_result step_commit(struct request *request)
 		request->delete_now = true;
 	if (!request->delete_now && !request->unchanged) {
 		keep_times(request);
-		encode(request);
+		encode_to_fit(request);
 		/* What would change nothing is not written, and wakes nobody. */
 		if (request->old_record && !request->created &&
 		    str_eq(buf_view(&request->stored), store_record_value(request->old_record)))

@@ -214,6 +214,15 @@ def test_cbor_is_not_spoken(objects):
     assert refused.status == 415
 
 
+def test_an_object_too_large_for_its_managed_fields(objects):
+    # Short values under long names: the account of the fields is as large as the object.
+    keys = {('k%07d' % i) + 'x' * 200: '' for i in range(4500)}
+    made = objects.api.create(objects.maps.rstrip('/'), config_map(keys))
+    assert 'managedFields' not in made['metadata'] and len(made['data']) == len(keys)
+    refused = objects.send({**config_map(keys), 'metadata': {'name': 'b'}}, 'm')
+    assert refused.json['message'] == 'etcdserver: request is too large'
+
+
 # --- Subresources
 
 def test_status_belongs_to_those_who_apply_it_there(objects):
