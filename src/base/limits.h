@@ -13,6 +13,7 @@
 #define LIMIT_REQUEST_HEADERS	  (1 * MIB)  /* all header fields of a request; net/http's DefaultMaxHeaderBytes */
 #define LIMIT_REQUEST_FIELDS	  1000	     /* header fields of a request */
 #define LIMIT_RESPONSE_BODY	  (1024 * MIB)
+#define LIMIT_DIFF_LINES	  2000		/* lines of each of two texts that an error compares */
 #define LIMIT_OBJECT		  (3 * MIB / 2) /* a stored value: etcd's default request limit */
 #define LIMIT_STORE_KEY		  1024		/* a stored key, its topic too */
 #define LIMIT_STORE_HEADER	  (512 * KIB)	/* labels and selectable fields of a stored value */

@@ -43,10 +43,13 @@ struct str go_type_field(const struct schema_field *field, struct arena *arena)
 static const struct {
 	const char *json, *go;
 } initials[] = {
-	{"api", "API"},	    {"aws", "AWS"}, {"cel", "CEL"}, {"cephfs", "CephFS"},	{"csi", "CSI"}, {"dns", "DNS"},
-	{"fc", "FC"},	    {"fs", "FS"},   {"gce", "GCE"}, {"http", "HTTP"},		{"id", "ID"},	{"ip", "IP"},
-	{"iscsi", "ISCSI"}, {"nfs", "NFS"}, {"rbd", "RBD"}, {"storageos", "StorageOS"}, {"tcp", "TCP"}, {"tls", "TLS"},
-	{"uid", "UID"},
+	{"api", "API"},	    {"aws", "AWS"},   {"cel", "CEL"},	  {"cephfs", "CephFS"},
+	{"csi", "CSI"},	    {"dns", "DNS"},   {"fc", "FC"},	  {"fs", "FS"},
+	{"gce", "GCE"},	    {"http", "HTTP"}, {"id", "ID"},	  {"ip", "IP"},
+	{"iscsi", "ISCSI"}, {"nfs", "NFS"},   {"rbd", "RBD"},	  {"storageos", "StorageOS"},
+	{"tcp", "TCP"},	    {"tls", "TLS"},   {"uid", "UID"},	  {"gmsa", "GMSA"},
+	{"grpc", "GRPC"},   {"iqn", "IQN"},   {"os", "OS"},	  {"se", "SE"},
+	{"ssl", "SSL"},	    {"tty", "TTY"},   {"wwids", "WWIDs"},
 };
 
 struct str go_member_name(struct str json_name, char room[GO_NAME_SIZE])

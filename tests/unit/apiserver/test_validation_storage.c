@@ -52,7 +52,12 @@ static void test_claims(void **state UNUSED)
 		 .old = CLAIM_OF(", volumeName: v")},
 		{CLAIM, CLAIM_OF(", volumeMode: Block"),
 		 "[spec: Forbidden: spec is immutable after creation except "
-		 "resources.requests and volumeAttributesClassName for bound claims, volumeMode: Invalid "
+		 "resources.requests and volumeAttributesClassName for bound claims\n@@ -11,7 +11,7 @@\n  },\n  "
+		 "\"VolumeName\": "
+		 "\"\",\n  \"StorageClassName\": null,\n- \"VolumeMode\": \"Filesystem\",\n+ \"VolumeMode\": "
+		 "\"Block\",\n  "
+		 "\"DataSource\": null,\n  \"DataSourceRef\": null,\n  \"VolumeAttributesClassName\": null\n, "
+		 "volumeMode: Invalid "
 		 "value: \"Block\": field is immutable]",
 		 .old = CLAIM_OF("")},
 	};

@@ -137,12 +137,12 @@ void check_match_resources(struct field_errors *errors, const struct path *path,
 	CHECK_RULES(errors, path, &schema_admissionregistration_v1_match_resources, value, match_rules);
 }
 
-void check_match_constraints(struct field_errors *errors, const struct path *path, const void *value)
-{
-	static const struct rule rules[] = {RULE_REQUIRED("resourceRules")};
+static const struct rule constraint_rules[] = {RULE_REQUIRED("resourceRules")};
 
+static void check_match_constraints(struct field_errors *errors, const struct path *path, const void *value)
+{
 	check_match_resources(errors, path, value);
-	CHECK_RULES(errors, path, &schema_admissionregistration_v1_match_resources, value, rules);
+	CHECK_RULES(errors, path, &schema_admissionregistration_v1_match_resources, value, constraint_rules);
 }
 
 void check_no_deletions(struct field_errors *errors, const struct path *path,
@@ -208,7 +208,7 @@ static void check_group_version(struct field_errors *errors, const struct path *
 		check_joined(errors, path, version, "", name_is_dns1035_label(version));
 }
 
-void check_param_kind(struct field_errors *errors, const struct path *path, const void *value)
+static void check_param_kind(struct field_errors *errors, const struct path *path, const void *value)
 {
 	const struct admissionregistration_v1_param_kind *kind = value;
 
@@ -274,4 +274,17 @@ void check_variables(struct field_errors *errors, const struct path *path, const
 		if (!str_trim(variables->items[i].expression).len)
 			field_required(errors, FIELD(INDEX(path, i), "expression"), "expression is not specified");
 	}
+}
+
+static const struct rule scope_rules[] = {
+	RULE_REQUIRED("failurePolicy"),
+	RULE_ONE_OF("failurePolicy", "Fail", "Ignore"),
+	RULE_CHECK("paramKind", check_param_kind),
+	RULE_REQUIRED("matchConstraints"),
+	RULE_CHECK("matchConstraints", check_match_constraints),
+};
+void check_policy_scope(struct field_errors *errors, const struct path *path, const struct schema *schema,
+			const void *spec)
+{
+	CHECK_RULES(errors, path, schema, spec, scope_rules);
 }

@@ -12,11 +12,11 @@
 void check_operation_rules(struct field_errors *errors, const struct path *path, const void *value);
 void check_match_conditions(struct field_errors *errors, const struct path *path, const void *value);
 void check_match_resources(struct field_errors *errors, const struct path *path, const void *value);
-/* The same where something must be matched by name. */
-void check_match_constraints(struct field_errors *errors, const struct path *path, const void *value);
-void check_param_kind(struct field_errors *errors, const struct path *path, const void *value);
 void check_param_ref(struct field_errors *errors, const struct path *path, const void *value);
 void check_variables(struct field_errors *errors, const struct path *path, const void *value);
+/* What a policy of either kind is about, by the names its fields have in both schemas: what it matches, with what. */
+void check_policy_scope(struct field_errors *errors, const struct path *path, const struct schema *schema,
+			const void *spec);
 /* Policies that change objects are not asked about deletions; @path is the match resources'. */
 void check_no_deletions(struct field_errors *errors, const struct path *path,
 			const struct admissionregistration_v1_match_resources *resources_);

@@ -45,13 +45,6 @@ static void check_mutations(struct field_errors *errors, const struct path *path
 		check_mutation(errors, INDEX(path, i), &mutations->items[i]);
 }
 
-static const struct rule first_rules[] = {
-	RULE_REQUIRED("failurePolicy"),
-	RULE_ONE_OF("failurePolicy", "Fail", "Ignore"),
-	RULE_CHECK("paramKind", check_param_kind),
-	RULE_REQUIRED("matchConstraints"),
-	RULE_CHECK("matchConstraints", check_match_constraints),
-};
 static const struct rule last_rules[] = {
 	RULE_CHECK("matchConditions", check_match_conditions),
 	RULE_CHECK("variables", check_variables),
@@ -66,7 +59,7 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 		&((const struct admissionregistration_v1_mutating_admission_policy *)object)->spec;
 	const struct schema *schema = &schema_admissionregistration_v1_mutating_admission_policy_spec;
 
-	CHECK_RULES(errors, SPEC, schema, spec, first_rules);
+	check_policy_scope(errors, SPEC, schema, spec);
 	if (spec->match_constraints)
 		check_no_deletions(errors, FIELD(SPEC, "matchConstraints"), spec->match_constraints);
 	CHECK_RULES(errors, SPEC, schema, spec, last_rules);

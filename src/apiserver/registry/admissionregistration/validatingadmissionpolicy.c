@@ -54,13 +54,6 @@ static void check_annotations_of(struct field_errors *errors, const struct path 
 	}
 }
 
-static const struct rule first_rules[] = {
-	RULE_REQUIRED("failurePolicy"),
-	RULE_ONE_OF("failurePolicy", "Fail", "Ignore"),
-	RULE_CHECK("paramKind", check_param_kind),
-	RULE_REQUIRED("matchConstraints"),
-	RULE_CHECK("matchConstraints", check_match_constraints),
-};
 static const struct rule last_rules[] = {
 	RULE_CHECK("matchConditions", check_match_conditions),
 	RULE_CHECK("variables", check_variables),
@@ -73,7 +66,7 @@ static void validate_create(struct strategy_context *context UNUSED, const void 
 	const struct admissionregistration_v1_validating_admission_policy_spec *spec = &policy->spec;
 	const struct schema *schema = &schema_admissionregistration_v1_validating_admission_policy_spec;
 
-	CHECK_RULES(errors, SPEC, schema, spec, first_rules);
+	check_policy_scope(errors, SPEC, schema, spec);
 	CHECK_RULES(errors, SPEC, schema, spec, last_rules);
 	if (!spec->validations.len && !spec->audit_annotations.len) {
 		field_required(errors, FIELD(SPEC, "validations"), one);

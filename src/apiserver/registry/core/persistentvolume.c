@@ -2,6 +2,7 @@
 #include "apiserver/registry/core/pod_check.h"
 #include "apiserver/registry/core/volume_check.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/struct_diff.h"
 #include "apiserver/registry/warnings.h"
 
 /* The old annotation, else the field. */
@@ -198,11 +199,15 @@ static void validate_update(struct strategy_context *context, const void *object
 	const struct schema *schema = &schema_core_v1_persistent_volume_spec;
 	const struct core_v1_persistent_volume_spec *now = &((const struct core_v1_persistent_volume *)object)->spec;
 	const struct core_v1_persistent_volume_spec *was = &((const struct core_v1_persistent_volume *)old)->spec;
+	struct str diff;
 
 	validate_create(context, object, errors);
-	if (!same_source(&now->persistent_volume_source, &was->persistent_volume_source))
+	if (!same_source(&now->persistent_volume_source, &was->persistent_volume_source)) {
+		diff = struct_diff(&schema_core_v1_persistent_volume_source, &was->persistent_volume_source,
+				   &now->persistent_volume_source, errors->arena);
 		field_forbidden(errors, FIELD(SPEC, "persistentvolumesource"),
-				"spec.persistentvolumesource is immutable after creation");
+				"spec.persistentvolumesource is immutable after creation\n" STR_FMT, STR_ARG(diff));
+	}
 	CHECK_UPDATE_RULES(errors, NULL, schema, now, was, update_rules);
 	if (was->node_affinity)
 		CHECK_UPDATE_RULES(errors, NULL, schema, now, was, affinity_rules);

@@ -2,6 +2,7 @@
 #include "apiserver/registry/core/pod_check.h"
 #include "apiserver/registry/core/volume_check.h"
 #include "apiserver/registry/rule.h"
+#include "apiserver/registry/struct_diff.h"
 #include "apiserver/registry/warnings.h"
 
 #define CLASS_ANNOTATION "volume.beta.kubernetes.io/storage-class"
@@ -266,18 +267,22 @@ static void validate_update(struct strategy_context *context, const void *object
 	const struct core_v1_persistent_volume_claim *claim = object, *before = old;
 	struct core_v1_persistent_volume_claim_spec spec = with_old_size(claim, before, context->arena);
 	struct core_v1_persistent_volume_claim_spec old_spec = before->spec;
+	const struct schema *schema = &schema_core_v1_persistent_volume_claim_spec;
+	struct str diff;
 
 	check_claim_spec(errors, SPEC, &claim->spec);
 	if (!old_spec.volume_name.len)
 		old_spec.volume_name = spec.volume_name;
 	keep_class(errors, claim, before, &spec);
-	if (!equal_struct(&schema_core_v1_persistent_volume_claim_spec, &spec, &old_spec))
+	if (!equal_struct(schema, &spec, &old_spec)) {
+		diff = struct_diff(schema, &old_spec, &spec, errors->arena);
 		field_forbidden(errors, SPEC,
 				"spec is immutable after creation except resources.requests and "
-				"volumeAttributesClassName for bound claims");
+				"volumeAttributesClassName for bound claims\n" STR_FMT,
+				STR_ARG(diff));
+	}
 	check_size(errors, claim, before);
-	CHECK_UPDATE_RULES(errors, NULL, &schema_core_v1_persistent_volume_claim_spec, &claim->spec, &before->spec,
-			   update_rules);
+	CHECK_UPDATE_RULES(errors, NULL, schema, &claim->spec, &before->spec, update_rules);
 	check_attributes_class(errors, claim, before);
 }
 

@@ -3,6 +3,7 @@
  * that are removed, and while there are gates, where it may be scheduled.
  */
 #include "apiserver/registry/core/pod_check.h"
+#include "apiserver/registry/struct_diff.h"
 
 #define FORBIDDEN_PROBLEM                                                                                              \
 	"pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"      \
@@ -76,21 +77,28 @@ static bool only_added(const struct str_map *now, const struct str_map *old)
 	return true;
 }
 
+/* The containers, of which there are as many as before, with the images they had. */
+static struct core_v1_container_slice with_images_of(struct arena *arena, const struct core_v1_container_slice *now,
+						     const struct core_v1_container_slice *old)
+{
+	struct core_v1_container *containers;
+
+	if (!now->len)
+		return *old;
+	containers = arena_memdup(arena, now->items, now->len * sizeof(*containers));
+	for (size_t i = 0; i < now->len; i++)
+		containers[i].image = old->items[i].image;
+	return (struct core_v1_container_slice){containers, now->len};
+}
+
 /* The new spec with all that may change set to what it was. */
 static struct core_v1_pod_spec munged(struct arena *arena, const struct core_v1_pod_spec *now,
 				      const struct core_v1_pod_spec *old)
 {
 	struct core_v1_pod_spec spec = *now;
-	struct core_v1_container *containers;
 
-	containers = arena_memdup(arena, now->containers.items, now->containers.len * sizeof(*containers));
-	for (size_t i = 0; i < now->containers.len; i++)
-		containers[i].image = old->containers.items[i].image;
-	spec.containers.items = containers;
-	containers = arena_memdup(arena, now->init_containers.items, now->init_containers.len * sizeof(*containers));
-	for (size_t i = 0; i < now->init_containers.len; i++)
-		containers[i].image = old->init_containers.items[i].image;
-	spec.init_containers.items = containers;
+	spec.containers = with_images_of(arena, &now->containers, &old->containers);
+	spec.init_containers = with_images_of(arena, &now->init_containers, &old->init_containers);
 	spec.active_deadline_seconds = old->active_deadline_seconds;
 	spec.tolerations = old->tolerations;
 	spec.scheduling_gates = old->scheduling_gates;
@@ -114,6 +122,7 @@ void check_pod_update(struct field_errors *errors, const struct core_v1_pod *pod
 {
 	const struct path *path = SPEC;
 	struct core_v1_pod_spec spec;
+	struct str diff;
 
 	if (pod->spec.containers.len != old->spec.containers.len) {
 		field_forbidden(errors, FIELD(path, "containers"), "pod updates may not add or remove containers");
@@ -132,6 +141,8 @@ void check_pod_update(struct field_errors *errors, const struct core_v1_pod *pod
 	spec = munged(errors->arena, &pod->spec, &old->spec);
 	if (old->spec.scheduling_gates.len)
 		check_gated(errors, path, &spec, &old->spec);
-	if (!equal_struct(&schema_core_v1_pod_spec, &spec, &old->spec))
-		field_forbidden(errors, path, "%s", FORBIDDEN_PROBLEM);
+	if (equal_struct(&schema_core_v1_pod_spec, &spec, &old->spec))
+		return;
+	diff = struct_diff(&schema_core_v1_pod_spec, &old->spec, &spec, errors->arena);
+	field_forbidden(errors, path, "%s\n" STR_FMT, FORBIDDEN_PROBLEM, STR_ARG(diff));
 }
