@@ -2,6 +2,7 @@
 #include "apiserver/server.h"
 #include "apiserver/service_token.h"
 #include "base/clock.h"
+#include "net/headers.h"
 
 struct service_token_authenticator {
 	struct authenticator authenticator;
@@ -17,7 +18,7 @@ static int authenticate(struct authenticator *authenticator, const struct creden
 	struct str_slice audiences = {&self->issuer->name, 1}, common;
 	struct str token;
 
-	if (!bearer_token(credentials, &token))
+	if (!http_bearer_token(credentials->authorization, &token))
 		return 0;
 	return service_token_authenticate(self->issuer, self->store, token, &audiences, clock_wall_ns() / NS_PER_SEC,
 					  arena, ret, &common, err);

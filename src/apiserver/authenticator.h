@@ -25,18 +25,6 @@ struct credentials {
 	struct bytes fingerprint; /* SHA-256 of the certificate */
 };
 
-/* The token of `Authorization: Bearer TOKEN`; false: there is none. */
-static inline bool bearer_token(const struct credentials *credentials, struct str *ret)
-{
-	static const struct str scheme = STR_INIT("Bearer ");
-
-	if (credentials->authorization.len <= scheme.len ||
-	    !str_eq_nocase(str_sub(credentials->authorization, 0, scheme.len), scheme))
-		return false;
-	*ret = str_from_at(credentials->authorization, scheme.len);
-	return true;
-}
-
 struct authenticator {
 	const char *name;
 	bool may_block;

@@ -2,6 +2,7 @@
 #include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "apiserver/steps.h"
+#include "net/headers.h"
 
 static const struct str anonymous_groups[] = {STR_INIT("system:unauthenticated")};
 
@@ -24,7 +25,7 @@ static enum authentication_result authenticate(struct request *request)
 		bad |= result < 0;
 	}
 	/* A token nobody knows is a failure; so is a bad one; another scheme is as good as none. */
-	if (bad || bearer_token(&request->credentials, &token))
+	if (bad || http_bearer_token(request->credentials.authorization, &token))
 		return AUTHENTICATION_ERROR;
 	if (!server->config.anonymous)
 		return AUTHENTICATION_FAILURE;

@@ -42,6 +42,8 @@
 #define LIMIT_CLIENT_CALL_SECONDS 60	  /* one call of a component to the API */
 #define LIMIT_CREDENTIAL	  (1 * MIB)  /* a kubeconfig, or a certificate, key or token it names */
 #define LIMIT_RECORDED_EVENTS	  1000	     /* events waiting to be written */
+#define LIMIT_KUBELET_REVIEWS	  8192	     /* answers to token and access reviews remembered, of each kind */
+#define LIMIT_KUBELET_ASKING	  1000	     /* requests to a kubelet that wait for a review */
 #define LIMIT_EXEC_OUTPUT	  (16 * MIB) /* each stream of a synchronous exec; containerd's maxExecSyncSize */
 #define LIMIT_IMAGE_BLOB	  (UINT64_C(64) << 30) /* one layer, compressed or not */
 #define LIMIT_IMAGE_ENTRIES	  2000000	       /* files in one layer */

@@ -1,10 +1,15 @@
 /* The kubelet's server: who may come, and which handler a path has; see server.h. */
 #include "kubelet/server.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "client/informer.h"
+#include "kubelet/auth.h"
 #include "kubelet/server_internal.h"
 #include "net/tls.h"
+#include "sys/thread.h"
+
+#define ASKERS_MAX 16
 
 bool query_is_set(const struct query *query, struct str name)
 {
@@ -31,27 +36,6 @@ int server_find_containers(const struct kubelet_context *context, struct str pod
 	if (result == 0 && ret->len)
 		qsort(ret->items, ret->len, sizeof(*ret->items), newest_first);
 	return result;
-}
-
-/* --- Who ------------------------------------------------------------------------------------------------------- */
-
-/* The one authority of clients is the cluster's, and of its names these may. */
-static bool may_come(struct http_request *http)
-{
-	const struct tls_peer *peer = http->peer;
-
-	if (!peer || !peer->verified) {
-		http_respond_text(http, 401, "Unauthorized");
-		return false;
-	}
-	for (size_t i = 0; i < peer->organizations.len; i++)
-		if (str_eq(peer->organizations.items[i], STR("system:masters")))
-			return true;
-	if (str_eq(peer->common_name, STR("kube-apiserver-kubelet-client")))
-		return true;
-	http_respond_text(http, 403, "Forbidden (user=" STR_FMT ", resource=nodes, subresource=proxy)",
-			  STR_ARG(peer->common_name));
-	return false;
 }
 
 /* --- Where to -------------------------------------------------------------------------------------------------- */
@@ -124,7 +108,7 @@ static bool route_container(struct kubelet_server *server, struct http_request *
 	return false;
 }
 
-static void handle(void *cookie, struct http_request *http)
+static void route(struct kubelet_server *server, struct http_request *http)
 {
 	static const struct {
 		const char *path;
@@ -139,10 +123,7 @@ static void handle(void *cookie, struct http_request *http)
 		{"/metrics/resource", server_resource_metrics},
 		{"/stats/summary", server_stats},
 	};
-	struct kubelet_server *server = cookie;
 
-	if (!may_come(http))
-		return;
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
 		if (str_eq_c(http->path, routes[i].path)) {
 			if (str_eq(http->method, STR("GET")) || str_eq(http->method, STR("HEAD")))
@@ -153,6 +134,82 @@ static void handle(void *cookie, struct http_request *http)
 		}
 	if (!route_container(server, http))
 		http_respond_text(http, 404, "404 page not found\n");
+}
+
+/* --- Who may come ------------------------------------------------------------------------------------------------ */
+
+/* A request on its way in, in its arena. */
+struct admission {
+	struct kubelet_server *server;
+	struct http_request *http;
+	struct auth_request auth;
+};
+
+static void admit(struct admission *admission);
+
+/* An answer that came when the server was over is nobody's. */
+static void on_asked(struct http_request *http)
+{
+	struct admission *admission = http->data;
+
+	if (admission->server->http)
+		admit(admission);
+	else
+		http_request_drop(http);
+}
+
+static void ask(void *data)
+{
+	struct admission *admission = data;
+
+	auth_ask(admission->server->auth, &admission->auth);
+	http_request_post(admission->http, on_asked);
+}
+
+static void admit(struct admission *admission)
+{
+	static const int statuses[] = {[AUTH_UNKNOWN] = 401, [AUTH_FORBIDDEN] = 403, [AUTH_FAILED] = 500};
+	struct kubelet_server *server = admission->server;
+	struct http_request *http = admission->http;
+	enum auth_verdict verdict = auth_judge(server->auth, &admission->auth, clock_monotonic_ns());
+
+	switch (verdict) {
+	case AUTH_ALLOWED:
+		http->data = NULL;
+		route(server, http);
+		break;
+	case AUTH_ASK:
+		http->data = admission;
+		if (worker_pool_try_submit(server->askers, LIMIT_KUBELET_ASKING, ask, admission) < 0)
+			http_respond_text(http, 503, "too many requests wait for the API server");
+		break;
+	case AUTH_UNKNOWN:
+	case AUTH_FORBIDDEN:
+	case AUTH_FAILED:
+		http_respond_text(http, statuses[verdict], STR_FMT, STR_ARG(auth_refusal(&admission->auth, verdict)));
+		break;
+	}
+}
+
+static void handle(void *cookie, struct http_request *http)
+{
+	struct admission *admission = ARENA_NEW(&http->arena, struct admission);
+	const struct tls_peer *peer = http->peer;
+
+	*admission = (struct admission){
+		.server = cookie,
+		.http = http,
+		.auth = {.arena = &http->arena,
+			 .method = http->method,
+			 .path = http->path,
+			 .authorization = http_request_header(http, STR("authorization"))},
+	};
+	if (peer && peer->verified) {
+		admission->auth.certificate_name = peer->common_name;
+		admission->auth.certificate_groups =
+			(struct str_slice){peer->organizations.items, peer->organizations.len};
+	}
+	admit(admission);
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------ */
@@ -184,6 +241,8 @@ int kubelet_server_new(const struct kubelet_server_config *config, struct kubele
 		return error_wrap(err, "the kubelet's server");
 	}
 	tls_context_unref(http.tls);
+	server->auth = auth_new(&config->context->client, kubelet->node_name);
+	server->askers = worker_pool_new("kubelet-auth", ASKERS_MAX);
 	*ret = server;
 	return 0;
 }
@@ -200,10 +259,13 @@ void kubelet_server_stop(struct kubelet_server *server)
 		return;
 	server_exec_stop(server);
 	server->http = http_server_free(server->http);
+	server->askers = worker_pool_free(server->askers);
 }
 
 struct kubelet_server *kubelet_server_free(struct kubelet_server *server)
 {
+	if (server)
+		auth_free(server->auth);
 	free(server);
 	return NULL;
 }

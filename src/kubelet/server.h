@@ -1,8 +1,7 @@
 /*
  * The kubelet's server: logs, commands and what else the API server asks a node for.
  *
- * HTTPS on the kubelet's port.  Who comes must show a client certificate of the cluster's authority, as a member of
- * system:masters or as kube-apiserver-kubelet-client; there is nothing here for anybody else.
+ * HTTPS on the kubelet's port.  Who may come for what, the API decides (auth.h).
  *
  *	GET  /healthz, /pods, /stats/summary
  *	GET  /metrics, /metrics/resource		server_metrics.c

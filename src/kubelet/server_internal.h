@@ -10,8 +10,10 @@
 
 struct kubelet_server {
 	struct kubelet_server_config config;
-	struct http_server *http;
-	struct list logs, execs; /* sessions */
+	struct http_server *http; /* NULL: it is over */
+	struct auth *auth;
+	struct worker_pool *askers; /* reviews, so that those who wait for the API hold nothing up */
+	struct list logs, execs;    /* sessions */
 };
 
 /* A request for a container: its path's parts, and the pod they lead to. */

@@ -180,3 +180,13 @@ bool accept_encoding_has(struct http_headers headers, struct str coding)
 	}
 	return any;
 }
+
+bool http_bearer_token(struct str authorization, struct str *ret)
+{
+	static const struct str scheme = STR_INIT("Bearer ");
+
+	if (authorization.len <= scheme.len || !str_eq_nocase(str_sub(authorization, 0, scheme.len), scheme))
+		return false;
+	*ret = str_from_at(authorization, scheme.len);
+	return true;
+}

@@ -1,4 +1,4 @@
-/* Header values with an inner structure: media types, Accept, quality values. */
+/* Header values with an inner structure: media types, Accept, quality values, tokens. */
 #ifndef WHERRY_NET_HEADERS_H
 #define WHERRY_NET_HEADERS_H
 
@@ -35,5 +35,8 @@ struct accept accept_parse(struct http_headers headers, struct arena *arena);
 
 /* Is a coding (gzip) accepted by an Accept-Encoding field: named, or "*", with a quality above 0? */
 bool accept_encoding_has(struct http_headers headers, struct str coding);
+
+/* The token of an Authorization field, "Bearer TOKEN"; false: it has none. */
+bool http_bearer_token(struct str authorization, struct str *ret);
 
 #endif

@@ -68,3 +68,42 @@ def test_nobody_else_may_look(cluster):
         assert cluster.host.run('curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}', url).out == '401'
     refused = cluster.kubectl('get', '--raw', NODE + '/metrics', '--as=jane', check=False)
     assert not refused.ok and 'Forbidden' in refused.err + refused.out
+
+
+@pytest.fixture(scope='module')
+def account(cluster):
+    """A service account as scrapers have one, with the cluster role that allows nodes/metrics, not bound yet."""
+    cluster.kubectl('create', 'serviceaccount', 'scraper')
+    cluster.kubectl('create', 'clusterrole', 'node-metrics', '--verb=get', '--resource=nodes/metrics')
+    return 'scraper'
+
+
+def ask_node(cluster, path, token=None):
+    """The status and text of the kubelet's own answer."""
+    field = ['-H', 'Authorization: Bearer ' + token] if token else []
+    out = cluster.host.run('curl', '-sk', '-w', '\n%{http_code}', *field, 'https://%s:10250%s' % (cluster.host.address, path)).out
+    text, status = out.rsplit('\n', 1)
+    return int(status), text
+
+
+def test_a_token_gets_what_its_account_may(cluster, account):
+    token = cluster.kubectl('create', 'token', account).out.strip()
+    user = 'system:serviceaccount:default:' + account
+    assert ask_node(cluster, '/metrics/resource') == (401, 'Unauthorized')
+    assert ask_node(cluster, '/metrics/resource', token + 'x') == (401, 'Unauthorized')
+    assert ask_node(cluster, '/metrics/resource', token) == (
+        403, 'Forbidden (user=%s, verb=get, resource=nodes, subresource(s)=[metrics])\n' % user)
+    cluster.kubectl('create', 'clusterrolebinding', 'node-metrics', '--clusterrole=node-metrics', '--serviceaccount=default:' + account)
+    # That it was not allowed is remembered for half a minute.
+    wait.until(lambda: ask_node(cluster, '/metrics/resource', token)[0] == 200, 'it is allowed', seconds=90)
+    assert parse(ask_node(cluster, '/metrics/resource', token)[1]).total('resource_scrape_error') == 0
+    assert ask_node(cluster, '/pods', token) == (
+        403, 'Forbidden (user=%s, verb=get, resource=nodes, subresource(s)=[pods proxy])\n' % user)
+    assert ask_node(cluster, '/containerLogs/default/none/c', token)[0] == 403
+
+
+def test_a_token_of_an_account_that_is_gone(cluster):
+    cluster.kubectl('create', 'serviceaccount', 'gone')
+    token = cluster.kubectl('create', 'token', 'gone').out.strip()
+    cluster.kubectl('delete', 'serviceaccount', 'gone')
+    assert ask_node(cluster, '/metrics', token) == (401, 'Unauthorized')
