@@ -1,8 +1,10 @@
 """Server-side apply: kubectl's, and what it does to owners of fields, conflicts, status, scale and rights."""
 import json
+import time
 
 import pytest
 
+from lib import wait
 from lib.cluster import Server
 
 APPLY = 'application/apply-patch+yaml'
@@ -163,6 +165,31 @@ def test_an_apply_that_changes_nothing_is_not_written(objects):
     second = objects.apply(config_map({'k': '1'}), 'n')
     assert second['metadata']['resourceVersion'] != first['metadata']['resourceVersion']
     assert objects.apply(config_map({'k': '1'}), 'n') == second
+
+
+def test_a_null_that_changes_nothing_keeps_the_time(objects):
+    config = deployment(1)
+    config['spec']['template']['metadata']['creationTimestamp'] = None
+    first, second = objects.apply(config, 'm'), int(time.time())
+    wait.until(lambda: int(time.time()) > second, 'the next second')
+    assert objects.apply(config, 'm') == first
+
+
+def test_an_owner_in_another_version(objects, namespace):
+    def autoscaler(version, **spec):
+        return {'apiVersion': 'autoscaling/' + version, 'kind': 'HorizontalPodAutoscaler', 'metadata': {'name': 'h'},
+                'spec': {'scaleTargetRef': {'apiVersion': 'apps/v1', 'kind': 'Deployment', 'name': 'd'}, **spec}}
+
+    path = '/apis/autoscaling/%s/namespaces/' + namespace + '/horizontalpodautoscalers/h'
+    objects.apply(autoscaler('v1', maxReplicas=3, targetCPUUtilizationPercentage=50), 'one', path=path % 'v1')
+    other = autoscaler('v2', maxReplicas=4)
+    refused = objects.send(other, 'two', path=path % 'v2')
+    assert refused.json['message'] == 'Apply failed with 1 conflict: conflict with "one": .spec.maxReplicas'
+    found = objects.apply(other, 'two', path=path % 'v2', query='&force=true')
+    assert found['spec']['metrics'][0]['resource']['target']['averageUtilization'] == 50
+    # Each speaks of the fields of its own version.
+    assert owners(found)['one', 'Apply', ''] == {'f:spec': {'f:scaleTargetRef': {}, 'f:targetCPUUtilizationPercentage': {}}}
+    assert owners(found)['two', 'Apply', '']['f:spec']['f:maxReplicas'] == {}
 
 
 def test_a_given_version_is_a_condition(objects):
