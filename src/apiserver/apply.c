@@ -207,26 +207,46 @@ static void forgive(const struct field_change *change, struct arena *arena, stru
 	conflicts->list.len = len;
 }
 
-/* The annotation says what was applied last, so that client-side apply can go on from there. */
-static void keep_last_applied(struct arena *arena, const struct value *config, struct value *object)
+/* The configuration as the annotation has it: JSON without the annotation itself. */
+static struct str last_applied_text(const struct value *config, struct arena *arena)
 {
-	struct value *annotation = last_applied_of(object), *copy;
+	struct value *copy = value_copy(arena, config),
+		     *annotations = value_find(copy, "metadata", "annotations", NULL);
 	struct buf cleanup_buf text;
 
 	buf_init(&text, LIMIT_REQUEST_BODY);
-	if (!annotation || !value_get_str(annotation, STR_EMPTY).len)
-		return;
-	copy = value_copy(arena, config);
-	if (value_find(copy, "metadata", "annotations", NULL))
-		value_remove(value_find(copy, "metadata", "annotations", NULL), STR(LAST_APPLIED));
+	if (annotations)
+		value_remove(annotations, STR(LAST_APPLIED));
 	value_sort(copy);
 	json_write(copy, &text);
 	buf_char(&text, '\n');
+	return arena_str(arena, buf_view(&text));
+}
+
+static size_t annotations_size(const struct value *annotations)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < annotations->object.len; i++)
+		size += annotations->object.members[i].key.len +
+			value_get_str(annotations->object.members[i].value, STR_EMPTY).len;
+	return size;
+}
+
+/* The annotation says what was applied last, so that client-side apply can go on from there; unless it is too long. */
+static void keep_last_applied(struct arena *arena, const struct value *config, struct value *object)
+{
+	struct value *meta, *annotations;
+
+	if (!value_get_str(last_applied_of(object), STR_EMPTY).len)
+		return;
 	/* The object shares its branches with the live one. */
-	copy = value_copy(arena, value_get(object, STR("metadata")));
-	value_set(arena, value_get(copy, STR("annotations")), STR(LAST_APPLIED),
-		  value_string(arena, arena_str(arena, buf_view(&text))));
-	value_set(arena, object, STR("metadata"), copy);
+	meta = value_copy(arena, value_get(object, STR("metadata")));
+	annotations = value_get(meta, STR("annotations"));
+	value_set(arena, annotations, STR(LAST_APPLIED), value_string(arena, last_applied_text(config, arena)));
+	if (annotations_size(annotations) > LIMIT_ANNOTATIONS)
+		value_remove(annotations, STR(LAST_APPLIED));
+	value_set(arena, object, STR("metadata"), meta);
 }
 
 /* --- Applying --------------------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #define LIMIT_RESPONSE_BODY	  (1024 * MIB)
 #define LIMIT_DIFF_LINES	  2000		/* lines of each of two texts that an error compares */
 #define LIMIT_OBJECT		  (3 * MIB / 2) /* a stored value: etcd's default request limit */
+#define LIMIT_ANNOTATIONS	  (256 * KIB)	/* all keys and values of an object, upstream's */
 #define LIMIT_STORE_KEY		  1024		/* a stored key, its topic too */
 #define LIMIT_STORE_HEADER	  (512 * KIB)	/* labels and selectable fields of a stored value */
 #define LIMIT_STORE_VERSIONS	  (1 << 18)	/* kept for watches and old pages of lists: 33 MB of memory */

@@ -6,7 +6,6 @@
 #include "types/copy.h"
 
 #define IMMUTABLE		"field is immutable"
-#define ANNOTATIONS_MAX		(256 * KIB)
 #define FIELD_MANAGER_MAX	128
 #define SUBRESOURCE_MAX		256
 #define CONDITION_REASON_MAX	1024
@@ -46,8 +45,8 @@ void check_annotations(struct field_errors *errors, const struct path *path, con
 		check_name(errors, path, pair->key, problems);
 		size += pair->key.len + pair->value.len;
 	}
-	if (size > ANNOTATIONS_MAX)
-		field_too_long(errors, path, ANNOTATIONS_MAX);
+	if (size > LIMIT_ANNOTATIONS)
+		field_too_long(errors, path, LIMIT_ANNOTATIONS);
 }
 
 static bool list_has(const struct str_slice *list, struct str word)

@@ -126,6 +126,13 @@ def test_the_annotation_of_client_side_apply_allows_kubectl_alone(objects):
     assert objects.apply(config_map({'k': '2'}), 'kubectl')['data'] == {'k': '2'}
 
 
+def test_the_annotation_goes_when_it_would_be_too_long(objects):
+    objects.api.create(objects.maps.rstrip('/') + '?fieldManager=kubectl-client-side-apply', config_map({'k': '1'}, annotations={
+        LAST_APPLIED: json.dumps(config_map({'k': '1'}))}))
+    assert LAST_APPLIED in objects.apply(config_map({'k': 'x' * 1000}), 'kubectl')['metadata']['annotations']
+    assert 'annotations' not in objects.apply(config_map({'k': 'x' * 262144}), 'kubectl')['metadata']
+
+
 def test_what_changed_since_is_a_conflict_for_kubectl_too(objects):
     objects.api.create(objects.maps.rstrip('/') + '?fieldManager=maker', config_map({'k': '1', 'l': '9'}, annotations={
         LAST_APPLIED: json.dumps(config_map({'k': '1', 'l': '1'}))}))
