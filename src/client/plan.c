@@ -67,6 +67,12 @@ struct change *plan_delete(struct plan *plan, const struct resource *resource, c
 	return change;
 }
 
+void plan_requeue_within(struct plan *plan, int64_t wait_ns)
+{
+	if (wait_ns && (!plan->requeue_after_ns || wait_ns < plan->requeue_after_ns))
+		plan->requeue_after_ns = wait_ns;
+}
+
 void plan_event(struct plan *plan, const char *type, const char *reason, const char *format, ...)
 {
 	struct event_record record = {.type = str_from(type), .reason = str_from(reason)};

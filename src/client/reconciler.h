@@ -83,6 +83,8 @@ struct change *plan_diff(struct plan *plan, const struct resource *resource, con
 struct change *plan_update(struct plan *plan, const struct resource *resource, const char *subresource,
 			   const void *data);
 struct change *plan_delete(struct plan *plan, const struct resource *resource, const struct meta_v1_object_meta *meta);
+/* Plans again after @wait_ns at the latest; 0: no wish. */
+void plan_requeue_within(struct plan *plan, int64_t wait_ns);
 void plan_event(struct plan *plan, const char *type, const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
 
 struct reconciler_ops {

@@ -45,6 +45,7 @@ struct controller {
 	void (*stop)(void *state);
 	/* After the loop is freed. */
 	void (*free)(void *state);
+	const char *event_source; /* its name in events; NULL: @name */
 };
 
 /* The usual reconciler of a controller: the context's loop, pool, transport and recorder. */
@@ -61,6 +62,7 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(pv_protection)                                                                                               \
 	X(vac_protection)                                                                                              \
 	X(replicaset)                                                                                                  \
+	X(replicationcontroller)                                                                                       \
 	X(deployment)                                                                                                  \
 	X(endpoints)                                                                                                   \
 	X(endpointslice)                                                                                               \

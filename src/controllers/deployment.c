@@ -91,7 +91,10 @@ static void sort_sets(struct rollout *rollout, struct object_slice candidates)
 	}
 }
 
-/* The revision is the current set's, told on the deployment for kubectl rollout. */
+/*
+ * The revision is the current set's, told on the deployment for kubectl rollout.  It goes by way of the status, as
+ * upstream's: there a change of annotations makes no new generation.
+ */
 static void plan_revision(struct rollout *rollout)
 {
 	struct apps_v1_deployment next = *rollout->deployment;
@@ -107,7 +110,7 @@ static void plan_revision(struct rollout *rollout)
 	next.metadata.annotations =
 		str_map_set(&next.metadata.annotations, STR(REVISION_ANNOTATION),
 			    arena_printf(rollout->plan->arena, "%lld", (long long)revision), rollout->plan->arena);
-	plan_diff(rollout->plan, rollout->deployments, rollout->deployment, &next, "metadata", NULL);
+	plan_diff(rollout->plan, rollout->deployments, rollout->deployment, &next, "metadata", "status");
 }
 
 void deployment_plan(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
@@ -141,9 +144,9 @@ void deployment_plan(void *cookie UNUSED, const void *data, int64_t now, struct 
 		deployment_plan_status(&rollout);
 }
 
-static const struct meta_v1_label_selector *selector_of(const struct object *deployment)
+static struct selector selector_of(const struct object *deployment, struct arena *arena)
 {
-	return OBJECT_AS(apps_v1_deployment, deployment)->spec.selector;
+	return pod_control_selector(OBJECT_AS(apps_v1_deployment, deployment)->spec.selector, arena);
 }
 
 static void map_set(void *cookie, const struct object *set, struct informer_keys *keys)

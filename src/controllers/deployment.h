@@ -50,8 +50,6 @@ struct rollout {
 void deployment_plan(void *cookie, const void *inputs, int64_t now, struct plan *plan);
 
 /* deployment_sets.c */
-struct str deployment_template_hash(const struct core_v1_pod_template_spec *template, int32_t collision_count,
-				    struct arena *arena);
 /* Is @set of the deployment's present template (the hash label aside)? */
 bool deployment_matches(const struct apps_v1_deployment *deployment, const struct apps_v1_replica_set *set,
 			struct arena *arena);

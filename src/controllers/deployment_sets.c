@@ -1,6 +1,6 @@
 /* A Deployment's ReplicaSets: names and hashes, matching, making, sizing, clearing away; see deployment.h. */
-#include "base/limits.h"
 #include "controllers/deployment.h"
+#include "controllers/template_hash.h"
 #include "logic/owner.h"
 #include "types/codec.h"
 #include "types/copy.h"
@@ -8,35 +8,6 @@
 
 #define NAME_LEN    253
 #define HISTORY_LEN 2000 /* of the annotation with a set's former revisions, as upstream */
-#define FNV_OFFSET  UINT32_C(2166136261)
-#define FNV_PRIME   UINT32_C(16777619)
-
-static uint32_t fnv(uint32_t hash, const char *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)data[i]) * FNV_PRIME;
-	return hash;
-}
-
-struct str deployment_template_hash(const struct core_v1_pod_template_spec *template, int32_t collision_count,
-				    struct arena *arena)
-{
-	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
-	struct buf cleanup_buf json;
-	uint32_t hash;
-	char digits[16];
-	int len;
-
-	buf_init(&json, LIMIT_OBJECT);
-	encode_json(&schema_core_v1_pod_template_spec, template, 0, &json);
-	hash = fnv(FNV_OFFSET, json.data, json.len);
-	if (collision_count)
-		hash = fnv(hash, (const char *)&collision_count, sizeof(collision_count));
-	len = snprintf(digits, sizeof(digits), "%u", hash);
-	for (int i = 0; i < len; i++)
-		digits[i] = letters[(unsigned char)digits[i] % (sizeof(letters) - 1)];
-	return arena_str(arena, (struct str){digits, (size_t)len});
-}
 
 bool deployment_matches(const struct apps_v1_deployment *deployment, const struct apps_v1_replica_set *set,
 			struct arena *arena)
@@ -95,15 +66,6 @@ static int64_t next_revision(const struct rollout *rollout)
 	return highest + 1;
 }
 
-/* The deployment's name and the hash; of a name that would be too long with it only the beginning. */
-static struct str set_name(const struct rollout *rollout, struct str hash)
-{
-	struct str name = rollout->deployment->metadata.name;
-
-	name.len = MIN(name.len, NAME_LEN - 1 - hash.len);
-	return arena_printf(rollout->plan->arena, STR_FMT "-" STR_FMT, STR_ARG(name), STR_ARG(hash));
-}
-
 static struct apps_v1_replica_set *make_set(const struct rollout *rollout)
 {
 	const struct apps_v1_deployment *deployment = rollout->deployment;
@@ -112,7 +74,7 @@ static struct apps_v1_replica_set *make_set(const struct rollout *rollout)
 	struct meta_v1_owner_reference *owner = ARENA_NEW(arena, struct meta_v1_owner_reference);
 	struct meta_v1_label_selector *selector =
 		ARENA_DUP(arena, struct meta_v1_label_selector, deployment->spec.selector);
-	struct str hash = deployment_template_hash(&deployment->spec.template, rollout->collision_count, arena);
+	struct str hash = template_hash(&deployment->spec.template, rollout->collision_count, arena);
 
 	*owner = owner_reference(rollout->object);
 	selector->match_labels = str_map_set(&selector->match_labels, STR(HASH_LABEL), hash, arena);
@@ -122,7 +84,7 @@ static struct apps_v1_replica_set *make_set(const struct rollout *rollout)
 	set->spec.selector = selector;
 	set->spec.min_ready_seconds = deployment->spec.min_ready_seconds;
 	set->metadata = (struct meta_v1_object_meta){
-		.name = set_name(rollout, hash),
+		.name = template_hash_name(deployment->metadata.name, NAME_LEN - 1 - hash.len, hash, arena),
 		.namespace = deployment->metadata.namespace,
 		.labels = set->spec.template.metadata.labels,
 		.annotations = merged_annotations(rollout, (struct str_map){0}),
@@ -167,9 +129,9 @@ static void renumber(const struct rollout *rollout, struct apps_v1_replica_set *
 /* Has something else the name the new set would get?  Then the hash must differ. */
 static bool collides(const struct rollout *rollout)
 {
-	struct str hash = deployment_template_hash(&rollout->deployment->spec.template, rollout->collision_count,
-						   rollout->plan->arena);
-	struct str name = set_name(rollout, hash);
+	struct arena *arena = rollout->plan->arena;
+	struct str hash = template_hash(&rollout->deployment->spec.template, rollout->collision_count, arena);
+	struct str name = template_hash_name(rollout->deployment->metadata.name, NAME_LEN - 1 - hash.len, hash, arena);
 
 	for (size_t i = 0; i < rollout->candidates.len; i++)
 		if (str_eq(rollout->candidates.items[i]->meta->name, name))

@@ -79,8 +79,9 @@ static void start_controller(struct controller_manager *manager, const struct co
 					     .informers = manager->informers,
 					     .transport = manager->config.transport_for(manager->config.cookie, user),
 					     .options = &manager->config.options}};
-	running->context.recorder =
-		recorder_new(running->context.transport, manager->pool, str_from(controller->name), STR_EMPTY);
+	running->context.recorder = recorder_new(
+		running->context.transport, manager->pool,
+		str_from(controller->event_source ? controller->event_source : controller->name), STR_EMPTY);
 	running->state = controller->start(&running->context);
 }
 

@@ -125,6 +125,23 @@ struct core_v1_pod pod_control_from_template(const struct core_v1_pod_template_s
 	};
 }
 
+void pod_control_plan_create(struct plan *plan, const struct resource *pods, const struct core_v1_pod *pod)
+{
+	struct change *change = plan_create(plan, pods, pod);
+
+	change->on_success = (struct change_event){"SuccessfulCreate", "Created pod: %s"};
+	change->on_failure = (struct change_event){"FailedCreate", "Error creating: %s"};
+}
+
+void pod_control_plan_delete(struct plan *plan, const struct resource *pods, const struct object *pod)
+{
+	struct change *change = plan_delete(plan, pods, pod->meta);
+
+	change->independent = true;
+	change->on_success = (struct change_event){"SuccessfulDelete", "Deleted pod: %s"};
+	change->on_failure = (struct change_event){"FailedDelete", "Error deleting: %s"};
+}
+
 /* --- Which go first ------------------------------------------------------------------------------------------- */
 
 static int phase_rank(const struct core_v1_pod *pod)
@@ -276,7 +293,7 @@ void pod_control_owner_keys(const struct object *pod, struct str kind, const str
 
 		if (!str_eq(it->object->meta->namespace, pod->meta->namespace))
 			continue;
-		selector = pod_control_selector(selector_of(it->object), keys->arena);
+		selector = selector_of(it->object, keys->arena);
 		if (selector_matches(&selector, &pod->meta->labels))
 			informer_keys_add(keys, object_key(it->object, keys->arena));
 	}

@@ -35,6 +35,9 @@ struct object_slice pod_control_claim(struct plan *plan, const struct resource *
 /* A pod of @owner's to create: generateName from the owner's name, labels, annotations and spec from the template. */
 struct core_v1_pod pod_control_from_template(const struct core_v1_pod_template_spec *template,
 					     const struct object *owner, struct arena *arena);
+/* Making and deleting a pod, with the events on its owner that tell of it. */
+void pod_control_plan_create(struct plan *plan, const struct resource *pods, const struct core_v1_pod *pod);
+void pod_control_plan_delete(struct plan *plan, const struct resource *pods, const struct object *pod);
 /*
  * Puts those first that are to be deleted first.  @related: the pods among which those of a crowded node go before
  * others.  @now: wall clock, nanoseconds; ages are told apart by their order of magnitude.
@@ -45,7 +48,7 @@ void pod_control_rank_for_deletion(struct object_slice pods, struct object_slice
  * Keys of the owners an event of @pod (or of anything else that is claimed) concerns: its controller when that is of
  * @kind, or for an orphan the objects of @owners in its namespace whose selector it matches.
  */
-typedef const struct meta_v1_label_selector *pod_control_selector_fn(const struct object *owner);
+typedef struct selector pod_control_selector_fn(const struct object *owner, struct arena *arena);
 void pod_control_owner_keys(const struct object *pod, struct str kind, const struct informer *owners,
 			    pod_control_selector_fn *selector_of, struct informer_keys *keys);
 

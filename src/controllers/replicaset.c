@@ -3,7 +3,8 @@
  *
  * Inputs: ReplicaSets and Pods.  Writes: pods (create, delete, adopt, release) and replicasets/status.  Pods are
  * claimed by selector and controller reference as upstream claims them: a matching orphan is adopted, an owned pod that
- * no longer matches is released.  Behaviour: facts/controllers.txt, `rs`.
+ * no longer matches is released.  Behaviour: facts/controllers.txt, `rs`.  ReplicationControllers are kept the same
+ * way, seen as ReplicaSets; what they have of their own is replicationcontroller.c.
  */
 #include "controllers/replicaset.h"
 
@@ -18,9 +19,11 @@
 #define BURST_REPLICAS 500 /* creates or deletes of one plan */
 
 struct replicaset {
+	const struct replica_kind *kind;
+	struct reconciler_ops ops;
 	struct reconciler *reconciler;
-	const struct resource *replicasets, *pods;
-	struct informer *replicaset_informer, *pod_informer;
+	const struct resource *sets, *pods;
+	struct informer *set_informer, *pod_informer;
 	int pods_by_owner, sets_by_owner;
 };
 
@@ -34,7 +37,7 @@ static struct object_slice related_pods(const struct replicaset *controller, con
 	if (!owner)
 		return reconciler_hold_indexed(arena, controller->pod_informer, controller->pods_by_owner,
 					       set->meta->uid);
-	INFORMER_FOREACH_INDEXED(other, controller->replicaset_informer, controller->sets_by_owner, owner->uid)
+	INFORMER_FOREACH_INDEXED(other, controller->set_informer, controller->sets_by_owner, owner->uid)
 	INFORMER_FOREACH_INDEXED(pod, controller->pod_informer, controller->pods_by_owner, other->object->meta->uid)
 	vec_push(arena, &all, reconciler_hold(arena, pod->object));
 	return (struct object_slice){all.items, all.len};
@@ -43,13 +46,14 @@ static struct object_slice related_pods(const struct replicaset *controller, con
 static void *gather(void *cookie, struct str key, struct arena *arena)
 {
 	struct replicaset *controller = cookie;
-	struct object *object = informer_get(controller->replicaset_informer, key);
+	struct object *object = informer_get(controller->set_informer, key);
 	struct replicaset_inputs *inputs;
 
 	if (!object)
 		return NULL;
 	inputs = ARENA_NEW(arena, struct replicaset_inputs);
-	inputs->replicasets = controller->replicasets;
+	inputs->kind = controller->kind;
+	inputs->sets = controller->sets;
 	inputs->pods = controller->pods;
 	inputs->related = related_pods(controller, object, arena);
 	inputs->object = reconciler_hold(arena, object);
@@ -58,18 +62,13 @@ static void *gather(void *cookie, struct str key, struct arena *arena)
 	return inputs;
 }
 
-static void plan_creates(struct plan *plan, const struct replicaset_inputs *inputs, size_t count)
+static void plan_creates(struct plan *plan, const struct replicaset_inputs *inputs,
+			 const struct apps_v1_replica_set *set, size_t count)
 {
-	const struct apps_v1_replica_set *set = OBJECT_AS(apps_v1_replica_set, inputs->object);
 	struct core_v1_pod pod = pod_control_from_template(&set->spec.template, inputs->object, plan->arena);
 
-	for (size_t i = 0; i < count; i++) {
-		struct change *change =
-			plan_create(plan, inputs->pods, ARENA_DUP(plan->arena, struct core_v1_pod, &pod));
-
-		change->on_success = (struct change_event){"SuccessfulCreate", "Created pod: %s"};
-		change->on_failure = (struct change_event){"FailedCreate", "Error creating: %s"};
-	}
+	for (size_t i = 0; i < count; i++)
+		pod_control_plan_create(plan, inputs->pods, ARENA_DUP(plan->arena, struct core_v1_pod, &pod));
 }
 
 static void plan_deletes(struct plan *plan, const struct replicaset_inputs *inputs, struct object_slice active,
@@ -77,13 +76,8 @@ static void plan_deletes(struct plan *plan, const struct replicaset_inputs *inpu
 {
 	if (count < active.len)
 		pod_control_rank_for_deletion(active, inputs->related, now, plan->arena);
-	for (size_t i = 0; i < count; i++) {
-		struct change *change = plan_delete(plan, inputs->pods, active.items[i]->meta);
-
-		change->independent = true;
-		change->on_success = (struct change_event){"SuccessfulDelete", "Deleted pod: %s"};
-		change->on_failure = (struct change_event){"FailedDelete", "Error deleting: %s"};
-	}
+	for (size_t i = 0; i < count; i++)
+		pod_control_plan_delete(plan, inputs->pods, active.items[i]);
 }
 
 /* Does the pod carry every label of the template? */
@@ -116,8 +110,7 @@ static struct apps_v1_replica_set_status count_pods(const struct apps_v1_replica
 		status.ready_replicas += pod_is_ready(pod);
 		if (pod_is_available(pod, set->spec.min_ready_seconds, now, &wait))
 			status.available_replicas++;
-		else if (wait && (!plan->requeue_after_ns || wait < plan->requeue_after_ns))
-			plan->requeue_after_ns = wait;
+		plan_requeue_within(plan, wait);
 	}
 	return status;
 }
@@ -153,11 +146,12 @@ static void set_failure(struct apps_v1_replica_set_status *status, size_t active
 	status->conditions = (struct apps_v1_replica_set_condition_slice){conditions.items, conditions.len};
 }
 
-static void plan_replicas(struct plan *plan, const struct replicaset_inputs *inputs, struct object_slice active,
-			  int32_t replicas, int64_t now)
+static void plan_replicas(struct plan *plan, const struct replicaset_inputs *inputs,
+			  const struct apps_v1_replica_set *set, struct object_slice active, int32_t replicas,
+			  int64_t now)
 {
 	if (active.len < (size_t)replicas)
-		plan_creates(plan, inputs, MIN((size_t)replicas - active.len, (size_t)BURST_REPLICAS));
+		plan_creates(plan, inputs, set, MIN((size_t)replicas - active.len, (size_t)BURST_REPLICAS));
 	else if (active.len > (size_t)replicas)
 		plan_deletes(plan, inputs, active, MIN(active.len - (size_t)replicas, (size_t)BURST_REPLICAS), now);
 }
@@ -165,8 +159,8 @@ static void plan_replicas(struct plan *plan, const struct replicaset_inputs *inp
 void replicaset_plan(void *cookie UNUSED, const void *data, int64_t now, struct plan *plan)
 {
 	const struct replicaset_inputs *inputs = data;
-	const struct apps_v1_replica_set *set = OBJECT_AS(apps_v1_replica_set, inputs->object);
-	struct apps_v1_replica_set next = *set;
+	const struct apps_v1_replica_set *set = inputs->kind->view(inputs->object, plan->arena);
+	struct apps_v1_replica_set_status status;
 	struct object_slice active;
 	int32_t terminating, replicas = set->spec.replicas ? *set->spec.replicas : 1;
 	struct change *change;
@@ -175,18 +169,14 @@ void replicaset_plan(void *cookie UNUSED, const void *data, int64_t now, struct 
 	active = pod_control_claim(plan, inputs->pods, inputs->object, set->spec.selector, inputs->candidates,
 				   &terminating);
 	/* The status first: it tells what was seen, and creating pods may fail for long. */
-	next.status = count_pods(set, active, terminating, now, plan);
-	set_failure(&next.status, active.len, replicas, now, inputs, plan);
-	change = plan_diff(plan, inputs->replicasets, set, &next, "status", "status");
+	status = count_pods(set, active, terminating, now, plan);
+	set_failure(&status, active.len, replicas, now, inputs, plan);
+	change = plan_diff(plan, inputs->sets, inputs->object->data,
+			   inputs->kind->with_status(inputs->object, &status, plan->arena), "status", "status");
 	if (change)
 		change->independent = change->tolerate_missing = true;
 	if (!set->metadata.deletion_timestamp)
-		plan_replicas(plan, inputs, active, replicas, now);
-}
-
-static const struct meta_v1_label_selector *selector_of(const struct object *set)
-{
-	return OBJECT_AS(apps_v1_replica_set, set)->spec.selector;
+		plan_replicas(plan, inputs, set, active, replicas, now);
 }
 
 /* A pod's key is its controller's; an orphan is everybody's whose selector it matches. */
@@ -194,36 +184,37 @@ static void map_pod(void *cookie, const struct object *pod, struct informer_keys
 {
 	struct replicaset *controller = cookie;
 
-	pod_control_owner_keys(pod, STR("ReplicaSet"), controller->replicaset_informer, selector_of, keys);
+	pod_control_owner_keys(pod, controller->sets->kind, controller->set_informer, controller->kind->selector_of,
+			       keys);
 }
 
-static void *start(struct controller_context *context)
+void *replicaset_start(struct controller_context *context, const struct replica_kind *kind)
 {
-	static const struct reconciler_ops ops = {
-		.name = "replicaset-controller", .gather = gather, .plan = replicaset_plan, .workers = 5};
 	struct replicaset *controller = XNEW(struct replicaset);
 
-	controller->replicasets = client_resource("apps", "v1", "replicasets");
+	controller->kind = kind;
+	controller->ops =
+		(struct reconciler_ops){.name = kind->name, .gather = gather, .plan = replicaset_plan, .workers = 5};
+	controller->sets = client_resource(kind->group, "v1", kind->plural);
 	controller->pods = client_resource("", "v1", "pods");
-	controller->replicaset_informer = informer_set_get(context->informers, controller->replicasets);
+	controller->set_informer = informer_set_get(context->informers, controller->sets);
 	controller->pod_informer = informer_set_get(context->informers, controller->pods);
 	controller->pods_by_owner = informer_set_index(context->informers, controller->pods, pod_control_index_owner);
-	controller->sets_by_owner =
-		informer_set_index(context->informers, controller->replicasets, pod_control_index_owner);
-	controller->reconciler = controller_reconciler(context, &ops, controller);
-	reconciler_add_source(controller->reconciler, controller->replicaset_informer, NULL);
+	controller->sets_by_owner = informer_set_index(context->informers, controller->sets, pod_control_index_owner);
+	controller->reconciler = controller_reconciler(context, &controller->ops, controller);
+	reconciler_add_source(controller->reconciler, controller->set_informer, NULL);
 	reconciler_add_source(controller->reconciler, controller->pod_informer, map_pod);
 	return controller;
 }
 
-static void stop(void *state)
+void replicaset_stop(void *state)
 {
 	struct replicaset *controller = state;
 
 	reconciler_stop(controller->reconciler);
 }
 
-static void release(void *state)
+void replicaset_free(void *state)
 {
 	struct replicaset *controller = state;
 
@@ -231,5 +222,33 @@ static void release(void *state)
 	free(controller);
 }
 
-const struct controller controller_replicaset = {"replicaset-controller", "replicaset-controller", start, stop,
-						 release};
+static const struct apps_v1_replica_set *view(const struct object *object, struct arena *arena UNUSED)
+{
+	return OBJECT_AS(apps_v1_replica_set, object);
+}
+
+static const void *with_status(const struct object *object, const struct apps_v1_replica_set_status *status,
+			       struct arena *arena)
+{
+	struct apps_v1_replica_set *next =
+		ARENA_DUP(arena, struct apps_v1_replica_set, OBJECT_AS(apps_v1_replica_set, object));
+
+	next->status = *status;
+	return next;
+}
+
+static struct selector selector_of(const struct object *object, struct arena *arena)
+{
+	return pod_control_selector(OBJECT_AS(apps_v1_replica_set, object)->spec.selector, arena);
+}
+
+const struct replica_kind replica_kind_set = {
+	"replicaset-controller", "apps", "replicasets", view, with_status, selector_of};
+
+static void *start(struct controller_context *context)
+{
+	return replicaset_start(context, &replica_kind_set);
+}
+
+const struct controller controller_replicaset = {"replicaset-controller", "replicaset-controller", start,
+						 replicaset_stop, replicaset_free};

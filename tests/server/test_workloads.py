@@ -88,3 +88,15 @@ def test_an_orphan_is_adopted(server, kubectl, namespace):
     wait.until(lambda: api.get(sets).json['items'][0]['metadata'].get('ownerReferences'), 'the set has an owner', SECONDS)
     roll_out(api, namespace, ['one'])
     assert [s['metadata']['uid'] for s in api.get(sets).json['items']] == [before[0]['metadata']['uid']]
+
+
+def test_a_replication_controller_keeps_its_pods(server, kubectl, namespace):
+    api = server.api()
+    made = manifest('one', replicas=2, selector={'app': 'web'})
+    made.update(apiVersion='v1', kind='ReplicationController')
+    kubectl.apply(made, '-n', namespace)
+    wait.until(lambda: images(api, namespace) == ['one'] * 2, 'two pods are there', SECONDS)
+    make_ready(api, namespace)
+    wait.until(lambda: kubectl.json('get', 'rc', 'web', '-n', namespace)['status'].get('readyReplicas') == 2, 'both are counted as ready', SECONDS)
+    kubectl('scale', 'rc/web', '--replicas=1', '-n', namespace)
+    wait.until(lambda: images(api, namespace) == ['one'], 'one is deleted', SECONDS)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "controllers/deployment.h"
+#include "controllers/template_hash.h"
 #include "plans.h"
 
 #define NOW   (INT64_C(1767225720) * NS_PER_SEC) /* 2026-01-01T00:02:00Z */
@@ -351,9 +352,9 @@ static void test_revisions(void **state UNUSED)
 	text = run(&f);
 	assert_non_null(strstr(text, "\"deployment.kubernetes.io/revision\":\"3\",\"deployment.kubernetes.io/"
 				     "revision-history\":\"1\""));
-	assert_non_null(strstr(text,
-			       "patch deployments ns/web {\"metadata\":{\"annotations\":{\"deployment.kubernetes.io/"
-			       "revision\":\"3\"}}}"));
+	assert_non_null(strstr(
+		text, "patch deployments/status ns/web {\"metadata\":{\"annotations\":{\"deployment.kubernetes.io/"
+		      "revision\":\"3\"}}}"));
 	planned_release(&f.planned);
 }
 
@@ -428,8 +429,7 @@ static void test_collision(void **state UNUSED)
 	const char *text;
 
 	setup(&f, "replicas: 1", "");
-	hash = deployment_template_hash(&OBJECT_AS(apps_v1_deployment, f.inputs.object)->spec.template, 0,
-					&f.planned.arena);
+	hash = template_hash(&OBJECT_AS(apps_v1_deployment, f.inputs.object)->spec.template, 0, &f.planned.arena);
 	add_set(&f, &(struct set){str_c(arena_printf(&f.planned.arena, "web-" STR_FMT, STR_ARG(hash))), 1, 1, 1, 0, 0,
 				  NULL});
 	text = run(&f);

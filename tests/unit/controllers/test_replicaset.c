@@ -1,4 +1,5 @@
-/* ReplicaSets: how many pods are made or deleted, which go first, whose they are, and what is told of them. */
+/* ReplicaSets and ReplicationControllers: how many pods are made or deleted, which go first, whose they are, and what
+ * is told of them. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -19,7 +20,8 @@ struct fixture {
 static void setup(struct fixture *f, const char *spec, const char *rest)
 {
 	*f = (struct fixture){0};
-	f->inputs.replicasets = client_resource("apps", "v1", "replicasets");
+	f->inputs.kind = &replica_kind_set;
+	f->inputs.sets = client_resource("apps", "v1", "replicasets");
 	f->inputs.pods = client_resource("", "v1", "pods");
 	f->inputs.object = planned_objectf(
 		&f->planned, "apps", "replicasets",
@@ -264,6 +266,34 @@ static void test_one_that_goes_makes_nothing(void **state UNUSED)
 	planned_release(&f.planned);
 }
 
+/* Its elder: another selector, a template by pointer, and a status of the same names but one. */
+static void test_replication_controller(void **state UNUSED)
+{
+	struct fixture f;
+	const char *text;
+
+	setup(&f, "replicas: 1", "");
+	f.inputs.kind = &replica_kind_controller;
+	f.inputs.sets = client_resource("", "v1", "replicationcontrollers");
+	f.inputs.object = planned_object(
+		&f.planned, "", "replicationcontrollers",
+		"{metadata: {name: web, namespace: ns, uid: rs, generation: 3}, spec: {replicas: 3, minReadySeconds: "
+		"30,"
+		" selector: {app: web}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c}]}}},"
+		" status: {replicas: 1, conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, "
+		"message: before}]}}");
+	add_pod(&f, "own", OWN, "", READY("2026-01-01T00:01:50Z"));
+	add_pod(&f, "orphan", "", "", "");
+	add_pod(&f, "strange", ", labels: {app: other}" OWN, "", "");
+	assert_string_equal(run(&f), "patch pods ns/orphan\npatch pods ns/strange\ncreate pods ns/web-\n");
+	text = planned_text(&f.planned);
+	assert_non_null(strstr(text, "patch replicationcontrollers/status ns/web "
+				     "{\"status\":{\"replicas\":2,\"fullyLabeledReplicas\":2,\"readyReplicas\":1,"
+				     "\"observedGeneration\":3,\"conditions\":null}}\n"));
+	assert_non_null(strstr(text, "\"kind\":\"ReplicationController\""));
+	planned_release(&f.planned);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_failures_are_told),
 		cmocka_unit_test(test_one_that_goes_makes_nothing),
+		cmocka_unit_test(test_replication_controller),
 	};
 
 	return cmocka_run_group_tests_name("replicaset", tests, NULL, NULL);
