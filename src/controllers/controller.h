@@ -64,6 +64,7 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(replicaset)                                                                                                  \
 	X(replicationcontroller)                                                                                       \
 	X(deployment)                                                                                                  \
+	X(daemonset)                                                                                                   \
 	X(endpoints)                                                                                                   \
 	X(endpointslice)                                                                                               \
 	X(endpointslicemirroring)                                                                                      \

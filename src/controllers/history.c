@@ -170,7 +170,7 @@ void history_take(struct history *history, const struct core_v1_pod_template_spe
 		return;
 	next = ARENA_DUP(history->plan->arena, struct apps_v1_controller_revision, found);
 	next->revision = last->revision + 1;
-	plan_diff(history->plan, history->revisions, found, next, "revision", NULL);
+	plan_diff(history->plan, history->revisions, found, next, NULL, NULL);
 }
 
 void history_forget(const struct history *history, size_t count, const bool *live)

@@ -1,5 +1,6 @@
-"""Deployments and ReplicaSets with a real API and no node: the test says how their pods are."""
+"""Workloads with a real API and no node: the test says how their pods are."""
 import json
+import time
 
 from lib import wait
 
@@ -100,3 +101,86 @@ def test_a_replication_controller_keeps_its_pods(server, kubectl, namespace):
     wait.until(lambda: kubectl.json('get', 'rc', 'web', '-n', namespace)['status'].get('readyReplicas') == 2, 'both are counted as ready', SECONDS)
     kubectl('scale', 'rc/web', '--replicas=1', '-n', namespace)
     wait.until(lambda: images(api, namespace) == ['one'], 'one is deleted', SECONDS)
+
+
+def keep_node(api, name):
+    """Tells of a node that it is well, as its kubelet would again and again."""
+    api.call('PATCH', '/api/v1/nodes/%s/status' % name, {'status': {
+        'allocatable': {'cpu': '4', 'memory': '8Gi', 'pods': '110'}, 'capacity': {'cpu': '4', 'memory': '8Gi', 'pods': '110'},
+        'conditions': [{'type': 'Ready', 'status': 'True', 'reason': 'KubeletReady', 'message': 'well',
+                        'lastHeartbeatTime': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'lastTransitionTime': '2026-01-02T03:04:05Z'}]}},
+             content_type='application/merge-patch+json')
+
+
+class Rollout:
+    """A workload, what keeps its pods (and nodes) well, and kubectl to roll it with."""
+
+    def __init__(self, kubectl, api, namespace, what, nodes=()):
+        self.kubectl, self.api, self.namespace, self.what, self.nodes = kubectl, api, namespace, what, list(nodes)
+
+    def say(self, verb, *args):
+        return self.kubectl('rollout', verb, self.what, '-n', self.namespace, *args).out
+
+    def pods(self):
+        for name in self.nodes:
+            keep_node(self.api, name)
+        make_ready(self.api, self.namespace)
+        return self.api.get('/api/v1/namespaces/%s/pods' % self.namespace).json['items']
+
+    def names(self):
+        return sorted(p['metadata']['name'] for p in self.pods())
+
+    def places(self):
+        return sorted(p['spec'].get('nodeName', '') for p in self.pods())
+
+    def wait_for(self, wanted):
+        """Until all pods are of the wanted images and kubectl says that it is over."""
+        def done():
+            found = sorted(p['spec']['containers'][0]['image'] for p in self.pods())
+            said = self.say('status', '--watch=false')
+            return found == wanted and ('successfully rolled out' in said or 'rolling update complete' in said)
+        wait.until(done, '%s has pods %r' % (self.what, wanted), SECONDS)
+
+    def there_and_back(self, count):
+        """To another template, back, and the same with other pods."""
+        self.wait_for(['one'] * count)
+        self.kubectl('set', 'image', self.what, 'c=two', '-n', self.namespace)
+        self.wait_for(['two'] * count)
+        for revision, image in ('1', 'one'), ('2', 'two'):
+            assert 'Image:\t%s' % image in self.say('history', '--revision=' + revision)
+        self.say('undo')
+        self.wait_for(['one'] * count)
+        listed = self.say('history').split('\n')
+        assert [line.split()[0] for line in listed[2:] if line] == ['2', '3'], listed
+        before = {p['metadata']['uid'] for p in self.pods()}
+        self.say('restart')
+        wait.until(lambda: not before & {p['metadata']['uid'] for p in self.pods()}, 'every pod is another', SECONDS)
+        self.wait_for(['one'] * count)
+
+
+def test_a_daemonset_runs_on_every_node(server, kubectl, namespace):
+    """Nodes come, go and are kept for others; pods are bound by the scheduler, each to its node."""
+    names = ['%s-%d' % (namespace, i) for i in range(3)]
+    made = manifest('one', updateStrategy={'type': 'RollingUpdate', 'rollingUpdate': {'maxUnavailable': '50%'}})
+    made['kind'] = 'DaemonSet'
+    made['spec']['template']['spec'].update(schedulerName='default-scheduler', nodeSelector={'daemons': namespace}, terminationGracePeriodSeconds=0)
+    rollout = Rollout(kubectl, server.api(), namespace, 'daemonset/web')
+
+    def add_node(name):
+        kubectl.apply({'apiVersion': 'v1', 'kind': 'Node', 'metadata': {'name': name, 'labels': {'daemons': namespace}}})
+        rollout.nodes.append(name)
+    try:
+        add_node(names[0])
+        add_node(names[1])
+        kubectl.apply(made, '-n', namespace)
+        wait.until(lambda: rollout.places() == names[:2], 'a pod is on each node', SECONDS)
+        add_node(names[2])
+        wait.until(lambda: rollout.places() == names, 'one is on the new node', SECONDS)
+        rollout.there_and_back(3)
+        kubectl('taint', 'node', names[0], 'kept=for-others:NoExecute')
+        wait.until(lambda: rollout.places() == names[1:], 'it has left the node that is kept for others', SECONDS)
+        kubectl('delete', 'daemonset', 'web', '-n', namespace)
+        wait.until(lambda: not rollout.places(), 'they are gone', SECONDS)
+    finally:
+        for name in names:
+            kubectl('delete', 'node', name, '--ignore-not-found')
