@@ -65,6 +65,7 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(replicationcontroller)                                                                                       \
 	X(deployment)                                                                                                  \
 	X(daemonset)                                                                                                   \
+	X(statefulset)                                                                                                 \
 	X(endpoints)                                                                                                   \
 	X(endpointslice)                                                                                               \
 	X(endpointslicemirroring)                                                                                      \

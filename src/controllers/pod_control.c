@@ -72,8 +72,12 @@ struct selector pod_control_selector(const struct meta_v1_label_selector *labels
 bool pod_control_claims(struct plan *plan, const struct resource *resource, const struct object *owner,
 			const struct selector *selector, const struct object *object)
 {
-	bool matches = selector_matches(selector, &object->meta->labels);
+	return pod_control_claims_if(plan, resource, owner, selector_matches(selector, &object->meta->labels), object);
+}
 
+bool pod_control_claims_if(struct plan *plan, const struct resource *resource, const struct object *owner, bool matches,
+			   const struct object *object)
+{
 	if (owner_is(object->meta, owner->meta->uid)) {
 		if (!matches && !owner->meta->deletion_timestamp)
 			plan_release(plan, resource, owner, object);

@@ -138,7 +138,7 @@ class Rollout:
         def done():
             found = sorted(p['spec']['containers'][0]['image'] for p in self.pods())
             said = self.say('status', '--watch=false')
-            return found == wanted and ('successfully rolled out' in said or 'rolling update complete' in said)
+            return found == wanted and ('successfully rolled out' in said or 'roll out complete' in said)
         wait.until(done, '%s has pods %r' % (self.what, wanted), SECONDS)
 
     def there_and_back(self, count):
@@ -184,3 +184,28 @@ def test_a_daemonset_runs_on_every_node(server, kubectl, namespace):
     finally:
         for name in names:
             kubectl('delete', 'node', name, '--ignore-not-found')
+
+
+def test_a_statefulset_in_order(server, kubectl, namespace):
+    """Pods with names and claims; updates from the last to the first; claims that go with the set."""
+    made = manifest('one', replicas=2, serviceName='web', volumeClaimTemplates=[
+        {'metadata': {'name': 'data'}, 'spec': {'accessModes': ['ReadWriteOnce'], 'resources': {'requests': {'storage': '1Gi'}}}}],
+                    persistentVolumeClaimRetentionPolicy={'whenDeleted': 'Delete', 'whenScaled': 'Retain'})
+    made['kind'] = 'StatefulSet'
+    made['spec']['template']['spec']['terminationGracePeriodSeconds'] = 0
+    rollout = Rollout(kubectl, server.api(), namespace, 'statefulset/web')
+
+    def claims():
+        return kubectl.json('get', 'pvc', '-n', namespace)['items']
+    kubectl.apply(made, '-n', namespace)
+    wait.until(lambda: rollout.names() == ['web-0', 'web-1'], 'both pods are there', SECONDS)
+    rollout.there_and_back(2)
+    kubectl('scale', 'statefulset/web', '--replicas=3', '-n', namespace)
+    wait.until(lambda: rollout.names() == ['web-0', 'web-1', 'web-2'], 'a third comes', SECONDS)
+    kubectl('scale', 'statefulset/web', '--replicas=1', '-n', namespace)
+    wait.until(lambda: rollout.names() == ['web-0'], 'the last ones go', SECONDS)
+    assert sorted(c['metadata']['name'] for c in claims()) == ['data-web-0', 'data-web-1', 'data-web-2']
+    wait.until(lambda: claims()[0]['metadata'].get('ownerReferences'), 'the first claim is the set\'s', SECONDS)
+    kubectl('delete', 'statefulset', 'web', '-n', namespace)
+    wait.until(lambda: not rollout.names(), 'the pod goes with the set', SECONDS)
+    wait.until(lambda: 'data-web-0' not in [c['metadata']['name'] for c in claims()], 'its claim too', SECONDS)
