@@ -9,7 +9,8 @@
 #include "net/tls.h"
 #include "sys/thread.h"
 
-#define ASKERS_MAX 16
+#define ASKERS_MAX  16
+#define DIALERS_MAX 16
 
 bool query_is_set(const struct query *query, struct str name)
 {
@@ -54,6 +55,14 @@ static bool has_container(const struct core_v1_pod *pod, struct str name)
 	return false;
 }
 
+/* The pod of that name, and, unless @uid is empty, of that UID; NULL: there is none. */
+static struct object *find_pod(struct kubelet_server *server, struct str namespace, struct str name, struct str uid)
+{
+	struct object *pod = informer_get_named(server->config.pods, namespace, name);
+
+	return pod && uid.len && !str_eq(uid, pod->meta->uid) ? NULL : pod;
+}
+
 /* "NAMESPACE/POD[/UID]/CONTAINER" */
 static bool parse_container_path(struct kubelet_server *server, struct http_request *http, struct str path,
 				 struct container_request *ret)
@@ -71,10 +80,24 @@ static bool parse_container_path(struct kubelet_server *server, struct http_requ
 		return false;
 	/* What cannot be decoded is left out, as Go does. */
 	(void)query_parse(http->query, &http->arena, &ret->query);
-	ret->pod = informer_get_named(server->config.pods, ret->namespace, ret->pod_name);
-	if (ret->pod && ret->uid.len && !str_eq(ret->uid, ret->pod->meta->uid))
-		ret->pod = NULL;
+	ret->pod = find_pod(server, ret->namespace, ret->pod_name, ret->uid);
 	ret->known = ret->pod && has_container(OBJECT_AS(core_v1_pod, ret->pod), ret->container);
+	return true;
+}
+
+/* "/portForward/NAMESPACE/POD[/UID]" */
+static bool route_pod(struct kubelet_server *server, struct http_request *http)
+{
+	static const struct str prefix = STR_INIT("/portForward/");
+	struct str namespace, name, uid;
+
+	if (!str_has_prefix(http->path, prefix) ||
+	    !str_cut(str_from_at(http->path, prefix.len), '/', &namespace, &name))
+		return false;
+	str_cut(name, '/', &name, &uid);
+	if (!name.len || str_index(uid, '/') >= 0)
+		return false;
+	server_port_forward_start(server, http, find_pod(server, namespace, name, uid));
 	return true;
 }
 
@@ -132,7 +155,7 @@ static void route(struct kubelet_server *server, struct http_request *http)
 				http_respond_text(http, 405, "405: Method Not Allowed");
 			return;
 		}
-	if (!route_container(server, http))
+	if (!route_container(server, http) && !route_pod(server, http))
 		http_respond_text(http, 404, "404 page not found\n");
 }
 
@@ -230,6 +253,7 @@ int kubelet_server_new(const struct kubelet_server_config *config, struct kubele
 	server->config = *config;
 	list_init(&server->logs);
 	list_init(&server->execs);
+	list_init(&server->forwardings);
 	if ((kubelet->server_address.len && ip_parse(kubelet->server_address, &http.address) < 0)) {
 		free(server);
 		return error_set(err, ERR_BAD_REQUEST, "\"" STR_FMT "\" is no address to serve on",
@@ -243,6 +267,7 @@ int kubelet_server_new(const struct kubelet_server_config *config, struct kubele
 	tls_context_unref(http.tls);
 	server->auth = auth_new(&config->context->client, kubelet->node_name);
 	server->askers = worker_pool_new("kubelet-auth", ASKERS_MAX);
+	server->dialers = worker_pool_new("kubelet-dial", DIALERS_MAX);
 	*ret = server;
 	return 0;
 }
@@ -258,8 +283,10 @@ void kubelet_server_stop(struct kubelet_server *server)
 	if (!server)
 		return;
 	server_exec_stop(server);
+	server_port_forward_stop(server);
 	server->http = http_server_free(server->http);
 	server->askers = worker_pool_free(server->askers);
+	server->dialers = worker_pool_free(server->dialers);
 }
 
 struct kubelet_server *kubelet_server_free(struct kubelet_server *server)

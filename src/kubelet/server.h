@@ -7,6 +7,7 @@
  *	GET  /metrics, /metrics/resource		server_metrics.c
  *	GET  /containerLogs/NAMESPACE/POD/CONTAINER	server_logs.c
  *	GET  /exec, /attach/NAMESPACE/POD[/UID]/CONTAINER as a WebSocket	server_exec.c
+ *	GET  /portForward/NAMESPACE/POD[/UID] as SPDY	server_port_forward.c
  *
  * It lives on the kubelet's loop.  What blocks (the runtime, files) runs as jobs of the kubelet's pool; a session has
  *at most one job at a time, and the job has the session's reader or stream to itself.

@@ -12,8 +12,9 @@ struct kubelet_server {
 	struct kubelet_server_config config;
 	struct http_server *http; /* NULL: it is over */
 	struct auth *auth;
-	struct worker_pool *askers; /* reviews, so that those who wait for the API hold nothing up */
-	struct list logs, execs;    /* sessions */
+	struct worker_pool *askers;	      /* reviews, so that those who wait for the API hold nothing up */
+	struct worker_pool *dialers;	      /* into pods, for forwardings */
+	struct list logs, execs, forwardings; /* sessions */
 };
 
 /* A request for a container: its path's parts, and the pod they lead to. */
@@ -37,6 +38,8 @@ void server_logs_start(struct kubelet_server *server, struct http_request *http,
 		       const struct container_request *request);
 void server_exec_start(struct kubelet_server *server, struct http_request *http,
 		       const struct container_request *request, bool attach);
+/* @pod NULL: there is none. */
+void server_port_forward_start(struct kubelet_server *server, struct http_request *http, const struct object *pod);
 void server_pods(struct kubelet_server *server, struct http_request *http);
 void server_stats(struct kubelet_server *server, struct http_request *http);
 void server_metrics(struct kubelet_server *server, struct http_request *http);
@@ -49,5 +52,6 @@ void server_sort_stats(struct runtime_container_stats_list *list);
 void server_logs_wake(struct kubelet_server *server);
 /* Ends all sessions that have no job; the others end with it.  (Logs end with their HTTP streams.) */
 void server_exec_stop(struct kubelet_server *server);
+void server_port_forward_stop(struct kubelet_server *server);
 
 #endif
