@@ -419,6 +419,8 @@ static void start_job(struct reconciler *reconciler, struct work *work)
 	struct job *job;
 
 	set_state(work, WORK_RUNNING);
+	/* What it was to be taken for later is done now; the plan asks again for what it still waits for. */
+	heap_remove(&reconciler->delayed, &work->timer);
 	if (config->observer)
 		config->observer->taken(config->observer_data, now - work->queued_at);
 	if (quarantine) {

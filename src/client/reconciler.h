@@ -143,6 +143,7 @@ typedef void reconciler_map_fn(void *cookie, const struct object *object, struct
 void reconciler_add_source(struct reconciler *reconciler, struct informer *informer, reconciler_map_fn *map);
 
 void reconciler_queue(struct reconciler *reconciler, struct str key);
+/* At the latest after @delay_ns; a key that is taken before that is not taken again for it. */
 void reconciler_queue_after(struct reconciler *reconciler, struct str key, int64_t delay_ns);
 /* Keys that are not idle: 0 means that nothing is left to do but wait for events. */
 size_t reconciler_busy(const struct reconciler *reconciler);
