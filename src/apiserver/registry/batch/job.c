@@ -62,6 +62,8 @@ static void prepare_create(struct strategy_context *context, void *object)
 {
 	struct batch_v1_job *job = object;
 	struct str_map *labels = &job->spec.template.metadata.labels;
+	/* Labels that were defaulted from the template's are one with them. */
+	bool shared = labels->items && job->metadata.labels.items == labels->items;
 	struct meta_v1_label_selector *selector;
 
 	if (job->spec.manual_selector && *job->spec.manual_selector)
@@ -70,6 +72,8 @@ static void prepare_create(struct strategy_context *context, void *object)
 	label_if_absent(context->arena, labels, "batch.kubernetes.io/job-name", job->metadata.name);
 	label_if_absent(context->arena, labels, "controller-uid", job->metadata.uid);
 	label_if_absent(context->arena, labels, UID_LABEL, job->metadata.uid);
+	if (shared)
+		job->metadata.labels = *labels;
 	selector = job->spec.selector ? ARENA_DUP(context->arena, struct meta_v1_label_selector, job->spec.selector)
 				      : ARENA_NEW(context->arena, struct meta_v1_label_selector);
 	label_if_absent(context->arena, &selector->match_labels, UID_LABEL, job->metadata.uid);
