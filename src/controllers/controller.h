@@ -66,6 +66,8 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(deployment)                                                                                                  \
 	X(daemonset)                                                                                                   \
 	X(statefulset)                                                                                                 \
+	X(job)                                                                                                         \
+	X(ttl_after_finished)                                                                                          \
 	X(endpoints)                                                                                                   \
 	X(endpointslice)                                                                                               \
 	X(endpointslicemirroring)                                                                                      \

@@ -32,31 +32,44 @@ struct object_slice pod_control_candidates(struct arena *arena, const struct inf
 	return (struct object_slice){all.items, all.len};
 }
 
-static void plan_adoption(struct plan *plan, const struct resource *pods, const struct object *owner,
-			  const struct object *pod)
+/* What a patch says of a finalizer beside the owner; empty without one. */
+static struct str finalizer_member(const char *directive, const char *finalizer, struct arena *arena)
 {
-	struct str patch =
-		arena_printf(plan->arena,
-			     "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"" STR_FMT "\",\"kind\":\"" STR_FMT
-			     "\",\"name\":\"" STR_FMT "\",\"uid\":\"" STR_FMT
-			     "\",\"controller\":true,\"blockOwnerDeletion\":true}],\"uid\":\"" STR_FMT "\"}}",
-			     STR_ARG(owner->schema->api_version), STR_ARG(owner->schema->kind),
-			     STR_ARG(owner->meta->name), STR_ARG(owner->meta->uid), STR_ARG(pod->meta->uid));
+	return finalizer ? arena_printf(arena, ",\"%sfinalizers\":[\"%s\"]", directive, finalizer) : STR_EMPTY;
+}
+
+static void plan_ownership(struct plan *plan, const struct resource *pods, const struct object *pod,
+			   struct str reference, struct str finalizers)
+{
+	struct str patch = arena_printf(
+		plan->arena, "{\"metadata\":{\"ownerReferences\":[{" STR_FMT "}]" STR_FMT ",\"uid\":\"" STR_FMT "\"}}",
+		STR_ARG(reference), STR_ARG(finalizers), STR_ARG(pod->meta->uid));
 
 	plan_patch(plan, pods, pod->meta->namespace, pod->meta->name, NULL, PATCH_TYPE_STRATEGIC, patch)
 		->tolerate_missing = true;
 }
 
-static void plan_release(struct plan *plan, const struct resource *pods, const struct object *owner,
-			 const struct object *pod)
+static void plan_adoption(struct plan *plan, const struct resource *pods, const struct object *owner,
+			  const struct object *pod, const char *finalizer)
 {
-	struct str patch = arena_printf(plan->arena,
-					"{\"metadata\":{\"ownerReferences\":[{\"$patch\":\"delete\",\"uid\":\"" STR_FMT
-					"\"}],\"uid\":\"" STR_FMT "\"}}",
-					STR_ARG(owner->meta->uid), STR_ARG(pod->meta->uid));
+	struct str reference =
+		arena_printf(plan->arena,
+			     "\"apiVersion\":\"" STR_FMT "\",\"kind\":\"" STR_FMT "\",\"name\":\"" STR_FMT
+			     "\",\"uid\":\"" STR_FMT "\",\"controller\":true,\"blockOwnerDeletion\":true",
+			     STR_ARG(owner->schema->api_version), STR_ARG(owner->schema->kind),
+			     STR_ARG(owner->meta->name), STR_ARG(owner->meta->uid));
 
-	plan_patch(plan, pods, pod->meta->namespace, pod->meta->name, NULL, PATCH_TYPE_STRATEGIC, patch)
-		->tolerate_missing = true;
+	plan_ownership(plan, pods, pod, reference, finalizer_member("", finalizer, plan->arena));
+}
+
+static void plan_release(struct plan *plan, const struct resource *pods, const struct object *owner,
+			 const struct object *pod, const char *finalizer)
+{
+	struct str reference =
+		arena_printf(plan->arena, "\"$patch\":\"delete\",\"uid\":\"" STR_FMT "\"", STR_ARG(owner->meta->uid));
+
+	plan_ownership(plan, pods, pod, reference,
+		       finalizer_member("$deleteFromPrimitiveList/", finalizer, plan->arena));
 }
 
 struct selector pod_control_selector(const struct meta_v1_label_selector *labels, struct arena *arena)
@@ -69,25 +82,31 @@ struct selector pod_control_selector(const struct meta_v1_label_selector *labels
 	return selector;
 }
 
-bool pod_control_claims(struct plan *plan, const struct resource *resource, const struct object *owner,
-			const struct selector *selector, const struct object *object)
-{
-	return pod_control_claims_if(plan, resource, owner, selector_matches(selector, &object->meta->labels), object);
-}
-
-bool pod_control_claims_if(struct plan *plan, const struct resource *resource, const struct object *owner, bool matches,
-			   const struct object *object)
+bool pod_control_claims_tracked(struct plan *plan, const struct resource *resource, const struct object *owner,
+				bool matches, const struct object *object, const char *finalizer)
 {
 	if (owner_is(object->meta, owner->meta->uid)) {
 		if (!matches && !owner->meta->deletion_timestamp)
-			plan_release(plan, resource, owner, object);
+			plan_release(plan, resource, owner, object, finalizer);
 		return matches;
 	}
 	if (!matches || owner_controller(object->meta) || owner->meta->deletion_timestamp ||
 	    object->meta->deletion_timestamp)
 		return false;
-	plan_adoption(plan, resource, owner, object);
+	plan_adoption(plan, resource, owner, object, finalizer);
 	return true;
+}
+
+bool pod_control_claims_if(struct plan *plan, const struct resource *resource, const struct object *owner, bool matches,
+			   const struct object *object)
+{
+	return pod_control_claims_tracked(plan, resource, owner, matches, object, NULL);
+}
+
+bool pod_control_claims(struct plan *plan, const struct resource *resource, const struct object *owner,
+			const struct selector *selector, const struct object *object)
+{
+	return pod_control_claims_if(plan, resource, owner, selector_matches(selector, &object->meta->labels), object);
 }
 
 struct object_slice pod_control_claim(struct plan *plan, const struct resource *pods, struct object *owner,

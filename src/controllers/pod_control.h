@@ -26,6 +26,9 @@ bool pod_control_claims(struct plan *plan, const struct resource *resource, cons
 /* The same for owners that look at more than labels: @matches says whether @object is one that it may have. */
 bool pod_control_claims_if(struct plan *plan, const struct resource *resource, const struct object *owner, bool matches,
 			   const struct object *object);
+/* The same for owners whose objects carry a finalizer: it comes with the adoption and goes with the release. */
+bool pod_control_claims_tracked(struct plan *plan, const struct resource *resource, const struct object *owner,
+				bool matches, const struct object *object, const char *finalizer);
 /* The selector of an object's spec; one that does not parse, which validation lets nobody write, selects nothing. */
 struct selector pod_control_selector(const struct meta_v1_label_selector *labels, struct arena *arena);
 /*
