@@ -140,6 +140,7 @@ static int configure(const struct container_start *start, const struct runtime_i
 bool container_start(struct container_start *start, struct arena *arena)
 {
 	struct container_memory *memory = pod_memory_of(start->memory, start->container->spec->name);
+	const struct runtime_container_status *last = container_newest(start->container);
 	struct runtime *rt = start->context->runtime;
 	struct runtime_container_config config;
 	struct runtime_sandbox_config sandbox;
@@ -153,8 +154,9 @@ bool container_start(struct container_start *start, struct arena *arena)
 	if (sandbox_config(start->context, start->view, arena, &sandbox, &err) < 0 ||
 	    configure(start, &image, arena, &config, &err) < 0)
 		return refuse(start, "CreateContainerConfigError", err.message, arena);
-	if (start->container->attempts)
-		backoff_next(&memory->restart, start->now);
+	if (last)
+		backoff_next(&memory->restart, last->finished_at, start->now);
+	memory->renew = false;
 	memory->reason[0] = memory->message[0] = '\0';
 	if (RUNTIME_CALL(rt, create_container, start->view->sandbox->id, &config, &sandbox, arena, &id, &err) < 0)
 		return refuse(start, "CreateContainerError", err.message, arena);
@@ -219,15 +221,16 @@ static struct str log_tail(struct str path, struct arena *arena)
 }
 
 struct str container_termination_message(const struct kubelet_context *context, const struct pod_view *view,
-					 const struct container_view *container, struct arena *arena)
+					 const struct container_view *container,
+					 const struct runtime_container_status *status, struct arena *arena)
 {
-	int32_t attempt = (int32_t)container->latest->metadata.attempt;
+	int32_t attempt = (int32_t)status->metadata.attempt;
 	struct str path = termination_file(context, view, container, attempt, arena);
 	cleanup_close int fd = open(str_c(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct str text = fd >= 0 ? read_tail(fd, TERMINATION_MAX, arena) : STR_EMPTY;
 
 	if (text.len || !str_eq(container->spec->termination_message_policy, STR("FallbackToLogsOnError")) ||
-	    container->latest->exit_code == 0)
+	    status->exit_code == 0)
 		return text;
-	return log_tail(container->latest->log_path, arena);
+	return log_tail(status->log_path, arena);
 }

@@ -18,8 +18,9 @@ struct container_start {
 
 /* True when the runtime's state changed.  What failed is in the memory and has been told by events. */
 bool container_start(struct container_start *start, struct arena *arena);
-/* The termination message of the container's latest run, or empty. */
+/* The termination message of one run of the container, or empty. */
 struct str container_termination_message(const struct kubelet_context *context, const struct pod_view *view,
-					 const struct container_view *container, struct arena *arena);
+					 const struct container_view *container,
+					 const struct runtime_container_status *status, struct arena *arena);
 
 #endif

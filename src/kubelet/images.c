@@ -53,7 +53,7 @@ static bool pull(const struct kubelet_context *context, const struct pod_view *v
 	pull_secrets_find(context, view, image, arena, &auth);
 	if (RUNTIME_CALL(context->runtime, pull_image, image, &auth, arena, &ref, &err) < 0 ||
 	    RUNTIME_CALL(context->runtime, image_status, ref, arena, ret, &err) < 0) {
-		backoff_next(&memory->pull, now);
+		backoff_next(&memory->pull, now, now);
 		tell(context, view, container, "Warning", "Failed",
 		     arena_printf(arena, "Failed to pull image \"" STR_FMT "\": %s", STR_ARG(image), err.message));
 		tell(context, view, container, "Warning", "Failed", STR("Error: ErrImagePull"));

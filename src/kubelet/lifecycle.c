@@ -73,8 +73,8 @@ void lifecycle_post_start(const struct kubelet_context *context, const struct po
 	(void)!RUNTIME_CALL(context->runtime, stop_container, id, 0, &ignored);
 }
 
-void lifecycle_pre_stop(const struct kubelet_context *context, const struct pod_view *view,
-			const struct container_view *container, int64_t grace_s)
+static void pre_stop(const struct kubelet_context *context, const struct pod_view *view,
+		     const struct container_view *container, int64_t grace_s)
 {
 	const struct core_v1_lifecycle *lifecycle = container->spec->lifecycle;
 	struct arena cleanup_arena arena = {0};
@@ -86,4 +86,14 @@ void lifecycle_pre_stop(const struct kubelet_context *context, const struct pod_
 		return;
 	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning", "FailedPreStopHook",
 		  "PreStopHook failed");
+}
+
+int lifecycle_stop(const struct kubelet_context *context, const struct pod_view *view,
+		   const struct container_view *container, int64_t grace_s, struct error *err)
+{
+	int64_t began = clock_monotonic_ns(), left;
+
+	pre_stop(context, view, container, grace_s);
+	left = grace_s - (clock_monotonic_ns() - began) / NS_PER_SEC;
+	return RUNTIME_CALL(context->runtime, stop_container, container->latest->id, MAX(left, INT64_C(0)), err);
 }

@@ -7,16 +7,16 @@ int64_t backoff_left(struct backoff *backoff, int64_t since, int64_t now)
 {
 	if (!backoff->delay_ns)
 		return 0;
-	if (now - backoff->updated_at > BACKOFF_RESET_NS) {
+	if (since - backoff->updated_at > BACKOFF_RESET_NS) {
 		*backoff = (struct backoff){0};
 		return 0;
 	}
 	return MAX(INT64_C(0), since + backoff->delay_ns - now);
 }
 
-void backoff_next(struct backoff *backoff, int64_t now)
+void backoff_next(struct backoff *backoff, int64_t since, int64_t now)
 {
-	if (!backoff->delay_ns || now - backoff->updated_at > BACKOFF_RESET_NS)
+	if (!backoff->delay_ns || since - backoff->updated_at > BACKOFF_RESET_NS)
 		backoff->delay_ns = BACKOFF_BASE_NS;
 	else
 		backoff->delay_ns = MIN(backoff->delay_ns * 2, BACKOFF_MAX_NS);

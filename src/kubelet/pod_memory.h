@@ -20,10 +20,13 @@ struct backoff {
 	int64_t updated_at;
 };
 
-/* How much longer after @since; 0: go ahead.  A period of BACKOFF_RESET_NS without an entry forgets it. */
+/*
+ * How much longer after @since, the end of what is tried again; 0: go ahead.  What lasted BACKOFF_RESET_NS since the
+ * last attempt makes the delay forgotten.
+ */
 int64_t backoff_left(struct backoff *backoff, int64_t since, int64_t now);
-/* Notes another attempt: the next one waits twice as long. */
-void backoff_next(struct backoff *backoff, int64_t now);
+/* Notes another attempt, after what ended at @since: the next one waits twice as long. */
+void backoff_next(struct backoff *backoff, int64_t since, int64_t now);
 
 struct container_memory {
 	struct str name; /* follows the struct */
@@ -32,6 +35,7 @@ struct container_memory {
 	char reason[64];
 	char message[1024];
 	bool said_present; /* "already present" was told for the container to come */
+	bool renew;	   /* it is killed in order to be made anew, whatever the restart policy says */
 };
 
 struct pod_memory {

@@ -3,7 +3,10 @@
 
 #include "base/clock.h"
 #include "kubelet/pod_plan.h"
+#include "kubelet/restart_rules.h"
 #include "logic/pod.h"
+
+#define OWN_CONDITIONS 6
 
 struct telling {
 	const struct kubelet_context *context;
@@ -46,8 +49,8 @@ static struct core_v1_container_state terminated(const struct telling *t, const 
 		.finished_at = at(status->finished_at),
 		.container_id = full_id(t, status),
 	};
-	if (str_empty(state->message) && t->inputs->termination_message && status == container->latest)
-		state->message = t->inputs->termination_message(t->inputs->cookie, container, t->arena);
+	if (str_empty(state->message) && t->inputs->termination_message)
+		state->message = t->inputs->termination_message(t->inputs->cookie, container, status, t->arena);
 	return (struct core_v1_container_state){.terminated = state};
 }
 
@@ -85,17 +88,24 @@ static struct core_v1_container_user *user_of(const struct telling *t, const str
 	return user;
 }
 
-/* State and last state; the last one is what ended before the present state began. */
+/*
+ * State and last state; the last one is what ended before the present state began.  A regular container that an older
+ * sandbox had is told of as it ended until there is another, or a reason why not; init containers begin anew.
+ */
 static void tell_states(const struct telling *t, const struct container_view *container,
 			struct core_v1_container_status *out)
 {
-	const struct runtime_container_status *latest = container->latest;
+	const struct runtime_container_status *latest = container->latest, *previous = container->previous;
 	const struct container_memory *memory = pod_memory_of(t->inputs->memory, container->spec->name);
-	bool comes_back =
-		!t->inputs->finished && !t->inputs->terminating && latest && container_restarts(t->view, container);
+	bool comes_back = !t->inputs->finished && !t->inputs->terminating &&
+			  container_restarts(t->view, t->inputs->memory, container);
 
-	if (container->previous)
-		out->last_state = terminated(t, container, container->previous);
+	if (!latest && container->role == CONTAINER_REGULAR && !container->reset) {
+		latest = previous;
+		previous = NULL;
+	}
+	if (previous)
+		out->last_state = terminated(t, container, previous);
 	if (!latest || latest->state == RUNTIME_CONTAINER_CREATED) {
 		out->state = not_made(t, container);
 	} else if (latest->state == RUNTIME_CONTAINER_RUNNING) {
@@ -173,25 +183,52 @@ static struct core_v1_container_status_slice tell_containers(const struct tellin
 
 /* --- Phase ----------------------------------------------------------------------------------------------------- */
 
+/* What upstream counts to tell a phase: containers that have not had their turn, that run, and that have ended. */
+struct tally {
+	bool init_pending, sidecar_pending, waiting, running, stopped;
+};
+
+static void count_init(const struct telling *t, const struct core_v1_pod_status *status, struct tally *tally)
+{
+	/* Statuses are told in the order of the view, which begins with the init containers. */
+	for (size_t i = 0; i < status->init_container_statuses.len; i++) {
+		const struct core_v1_container_status *one = &status->init_container_statuses.items[i];
+		bool never_ran = one->state.waiting && !one->last_state.terminated;
+
+		if (!t->view->containers[i].sidecar) {
+			tally->init_pending = tally->init_pending || one->state.running || never_ran;
+			continue;
+		}
+		tally->running = tally->running || one->state.running;
+		tally->waiting = tally->waiting || never_ran;
+		tally->sidecar_pending =
+			tally->sidecar_pending || never_ran || (one->state.running && !(one->started && *one->started));
+	}
+}
+
+static void count_regular(const struct core_v1_pod_status *status, struct tally *tally)
+{
+	SLICE_FOREACH (one, status->container_statuses) {
+		tally->running = tally->running || one->state.running;
+		tally->waiting = tally->waiting || (one->state.waiting && !one->last_state.terminated);
+		tally->stopped = tally->stopped || one->state.terminated || one->last_state.terminated;
+	}
+}
+
 static struct str phase_of(const struct telling *t, const struct core_v1_pod_status *status)
 {
 	struct str before = t->view->pod->status.phase;
-	bool any_running = false, any_waiting = false;
+	struct tally tally = {0};
 
 	if (str_eq(before, STR("Succeeded")) || str_eq(before, STR("Failed")))
 		return before;
 	if (t->inputs->finished)
 		return t->inputs->succeeded ? STR("Succeeded") : STR("Failed");
-	if (!pod_is_initialized(t->view))
+	count_init(t, status, &tally);
+	count_regular(status, &tally);
+	if (tally.init_pending || (tally.sidecar_pending && !pod_is_past_init(t->view)) || tally.waiting)
 		return STR("Pending");
-	SLICE_FOREACH (container, status->container_statuses) {
-		any_running = any_running || container->state.running || container->state.terminated;
-		any_waiting = any_waiting || (container->state.waiting && !container->last_state.terminated);
-	}
-	return any_waiting || !any_running ? (t->inputs->terminating ? before
-					      : any_waiting	     ? STR("Pending")
-								     : STR("Running"))
-					   : STR("Running");
+	return tally.running || tally.stopped ? STR("Running") : STR("Pending");
 }
 
 /* --- Conditions ------------------------------------------------------------------------------------------------ */
@@ -213,18 +250,53 @@ static void set_condition(const struct telling *t, struct core_v1_pod_condition 
 	};
 }
 
-/* "containers with unready status: [a b]" of those statuses that are not ready; empty when all are. */
-static struct str unready(const struct telling *t, const struct core_v1_container_status_slice *statuses,
-			  const char *what)
+/* "a b", of one more name. */
+static struct str add_name(const struct telling *t, struct str names, struct str name)
+{
+	return arena_printf(t->arena, STR_FMT "%s" STR_FMT, STR_ARG(names), names.len ? " " : "", STR_ARG(name));
+}
+
+/* "containers with unready status: [a b]"; empty when there is no name. */
+static struct str with_status(const struct telling *t, const char *what, struct str names)
+{
+	return names.len ? arena_printf(t->arena, "containers with %s status: [" STR_FMT "]", what, STR_ARG(names))
+			 : STR_EMPTY;
+}
+
+/* Of those statuses that are not ready. */
+static struct str unready(const struct telling *t, const struct core_v1_container_status_slice *statuses)
 {
 	struct str names = STR_EMPTY;
 
 	SLICE_FOREACH (status, *statuses)
 		if (!status->ready)
-			names = arena_printf(t->arena, STR_FMT "%s" STR_FMT, STR_ARG(names), names.len ? " " : "",
-					     STR_ARG(status->name));
-	return names.len ? arena_printf(t->arena, "containers with %s status: [" STR_FMT "]", what, STR_ARG(names))
-			 : STR_EMPTY;
+			names = add_name(t, names, status->name);
+	return with_status(t, "unready", names);
+}
+
+/* Of init containers that have not been through: sidecars need only have started. */
+static struct str incomplete(const struct telling *t, const struct core_v1_pod_status *status)
+{
+	struct str names = STR_EMPTY;
+
+	for (size_t i = 0; i < status->init_container_statuses.len; i++) {
+		const struct core_v1_container_status *one = &status->init_container_statuses.items[i];
+
+		if (t->view->containers[i].sidecar ? !(one->started && *one->started) : !one->ready)
+			names = add_name(t, names, one->name);
+	}
+	return with_status(t, "incomplete", names);
+}
+
+/* Has a container of the pod run?  Or was it said before that the init containers are through?  That stays so. */
+static bool was_initialized(const struct telling *t, const struct core_v1_pod_status *status)
+{
+	const struct core_v1_pod_condition *before = pod_condition(t->view->pod, STR("Initialized"));
+
+	SLICE_FOREACH (one, status->container_statuses)
+		if (one->state.running || one->state.terminated)
+			return true;
+	return before && str_eq(before->status, STR("True"));
 }
 
 /* Those that the pod's readiness is made of: sidecars, then containers. */
@@ -272,8 +344,10 @@ static struct str gates_unready(const struct telling *t)
 /* Conditions of others (gates) stay as they are, before ours. */
 static bool is_ours(struct str type)
 {
-	static const char *const ours[] = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
-					   "PodScheduled"};
+	static const char *const ours[] = {"PodReadyToStartContainers", "Initialized",	"Ready",
+					   "ContainersReady",		"PodScheduled", "AllContainersRestarting"};
+
+	static_assert(ARRAY_LEN(ours) == OWN_CONDITIONS, "room is made for all");
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (str_eq_c(type, ours[i]))
@@ -281,16 +355,38 @@ static bool is_ours(struct str type)
 	return false;
 }
 
+static bool may_restart_all(const struct pod_view *view)
+{
+	for (size_t i = 0; i < view->len; i++)
+		if (restart_rules_may_restart_all(view->containers[i].spec))
+			return true;
+	return false;
+}
+
+/* The condition of upstream's that names no generation. */
+static void tell_restarting(const struct telling *t, struct core_v1_pod_condition *conditions, size_t *len,
+			    struct str end)
+{
+	bool restarting = false;
+
+	for (size_t i = 0; i < t->view->len && str_empty(end); i++)
+		restarting = restarting || (t->view->containers[i].reset && t->view->containers[i].latest);
+	set_condition(t, conditions, len, "AllContainersRestarting", restarting,
+		      restarting ? STR("RestartAllContainersStarted") : end,
+		      restarting ? STR("container exited with restart policy rule") : STR_EMPTY);
+	conditions[*len - 1].observed_generation = 0;
+}
+
 static struct core_v1_pod_condition_slice tell_conditions(const struct telling *t,
 							  const struct core_v1_pod_status *status)
 {
-	struct core_v1_pod_condition *all =
-		ARENA_NEW_N(t->arena, struct core_v1_pod_condition, 5 + t->view->pod->status.conditions.len);
+	struct core_v1_pod_condition *all = ARENA_NEW_N(t->arena, struct core_v1_pod_condition,
+							OWN_CONDITIONS + t->view->pod->status.conditions.len);
 	const struct core_v1_container_status_slice counted = lasting(t, status);
-	struct str not_ready = unready(t, &counted, "unready"), reason = STR_EMPTY;
+	struct str not_ready = unready(t, &counted), reason = STR_EMPTY, not_initialized = incomplete(t, status);
 	bool succeeded = str_eq(status->phase, STR("Succeeded")), failed = str_eq(status->phase, STR("Failed"));
-	bool initialized = pod_is_initialized(t->view) || succeeded,
-	     ready = str_empty(not_ready) && !succeeded && !failed;
+	bool initialized = succeeded || str_empty(not_initialized) || was_initialized(t, status);
+	bool ready = str_empty(not_ready) && !succeeded && !failed;
 	struct str gates = gates_unready(t);
 	size_t len = 0;
 
@@ -308,13 +404,15 @@ static struct core_v1_pod_condition_slice tell_conditions(const struct telling *
 		      succeeded	    ? STR("PodCompleted")
 		      : initialized ? STR_EMPTY
 				    : STR("ContainersNotInitialized"),
-		      initialized ? STR_EMPTY : unready(t, &status->init_container_statuses, "incomplete"));
+		      initialized ? STR_EMPTY : not_initialized);
 	if (ready && gates.len)
 		set_condition(t, all, &len, "Ready", false, STR("ReadinessGatesNotReady"), gates);
 	else
 		set_condition(t, all, &len, "Ready", ready, reason, not_ready);
 	set_condition(t, all, &len, "ContainersReady", ready, reason, not_ready);
 	set_condition(t, all, &len, "PodScheduled", true, STR_EMPTY, STR_EMPTY);
+	if (may_restart_all(t->view))
+		tell_restarting(t, all, &len, succeeded ? STR("PodCompleted") : failed ? STR("PodFailed") : STR_EMPTY);
 	return (struct core_v1_pod_condition_slice){all, len};
 }
 
@@ -350,6 +448,17 @@ static void tell_addresses(const struct telling *t, struct core_v1_pod_status *s
 	status->pod_ip = ips[0].ip;
 }
 
+/* A reason belongs to the phase it was given for. */
+static void tell_reason(const struct telling *t, struct core_v1_pod_status *status)
+{
+	if (!str_eq(status->phase, t->view->pod->status.phase))
+		status->reason = status->message = STR_EMPTY;
+	if (t->inputs->reason) {
+		status->reason = str_from(t->inputs->reason);
+		status->message = str_from(t->inputs->message);
+	}
+}
+
 struct core_v1_pod_status pod_status(const struct kubelet_context *context, const struct pod_status_inputs *inputs,
 				     struct arena *arena)
 {
@@ -364,6 +473,7 @@ struct core_v1_pod_status pod_status(const struct kubelet_context *context, cons
 	status.container_statuses = tell_containers(&t, CONTAINER_REGULAR);
 	status.ephemeral_container_statuses = tell_containers(&t, CONTAINER_EPHEMERAL);
 	status.phase = phase_of(&t, &status);
+	tell_reason(&t, &status);
 	status.conditions = tell_conditions(&t, &status);
 	tell_addresses(&t, &status);
 	if (!status.start_time) {

@@ -13,11 +13,13 @@
 struct pod_status_inputs {
 	const struct pod_view *view;
 	struct pod_memory *memory;
-	int64_t now;		  /* wall clock */
-	bool finished, succeeded; /* the plan's */
-	bool terminating;	  /* its containers are being stopped for good */
+	int64_t now;		      /* wall clock */
+	bool finished, succeeded;     /* the plan's */
+	const char *reason, *message; /* of its end, when the node ended it; or NULL */
+	bool terminating;	      /* its containers are being stopped for good */
 	/* Text a container left in its termination message file, by name; may be NULL. */
-	struct str (*termination_message)(void *cookie, const struct container_view *container, struct arena *arena);
+	struct str (*termination_message)(void *cookie, const struct container_view *container,
+					  const struct runtime_container_status *status, struct arena *arena);
 	void *cookie;
 };
 

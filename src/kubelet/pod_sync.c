@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "kubelet/container_config.h"
 #include "kubelet/container_start.h"
+#include "kubelet/lifecycle.h"
 #include "kubelet/pod_admit.h"
 #include "kubelet/pod_cgroup.h"
 #include "kubelet/pod_garbage.h"
@@ -145,10 +146,8 @@ static void kill_containers(struct turn *turn)
 		struct error err = {0};
 
 		pod_event(turn->context, turn->view.object, str_c(kill->container->field), kill->container->spec->name,
-			  "Normal", "Killing", "%s " STR_FMT "%s%s", kill->why ? "Container" : "Stopping container",
-			  STR_ARG(kill->container->spec->name), kill->why ? " " : "", kill->why ? kill->why : "");
-		if (RUNTIME_CALL(turn->context->runtime, stop_container, kill->container->latest->id,
-				 grace ? *grace : 30, &err) < 0)
+			  "Normal", "Killing", STR_FMT, STR_ARG(kill->message));
+		if (lifecycle_stop(turn->context, &turn->view, kill->container, grace ? *grace : 30, &err) < 0)
 			log_warn("cannot stop a container", "container=" STR_FMT " error=\"%s\"",
 				 STR_ARG(kill->container->latest->id), err.message);
 		turn->acted = true;
@@ -185,6 +184,9 @@ static void tell_held(struct turn *turn)
 /* What the plan asks for.  A new sandbox is looked at before its containers are planned. */
 static void act(struct turn *turn)
 {
+	if (turn->plan.reason)
+		pod_event(turn->context, turn->view.object, NULL, STR_EMPTY, "Normal", turn->plan.reason, "%s",
+			  turn->plan.message);
 	if (turn->plan.finished)
 		kill_containers(turn);
 	if (turn->plan.kill_sandbox)
@@ -205,11 +207,12 @@ static void act(struct turn *turn)
 	tell_held(turn);
 }
 
-static struct str termination_message(void *cookie, const struct container_view *container, struct arena *arena)
+static struct str termination_message(void *cookie, const struct container_view *container,
+				      const struct runtime_container_status *status, struct arena *arena)
 {
 	struct turn *turn = cookie;
 
-	return container_termination_message(turn->context, &turn->view, container, arena);
+	return container_termination_message(turn->context, &turn->view, container, status, arena);
 }
 
 static void tell(struct turn *turn)
@@ -219,6 +222,8 @@ static void tell(struct turn *turn)
 					   .now = turn->now,
 					   .finished = turn->plan.finished,
 					   .succeeded = turn->plan.succeeded,
+					   .reason = turn->plan.reason,
+					   .message = turn->plan.message,
 					   .termination_message = termination_message,
 					   .cookie = turn};
 	struct core_v1_pod_status status;

@@ -37,18 +37,9 @@ struct stop {
 static void stop_one(void *data)
 {
 	struct stop *stop = data;
-	const struct kubelet_context *context = stop->ending->context;
-	int64_t began = clock_monotonic_ns(), left;
 
-	lifecycle_pre_stop(context, stop->ending->view, stop->container, stop->ending->grace);
-	left = stop->ending->grace - (clock_monotonic_ns() - began) / NS_PER_SEC;
-	(void)!RUNTIME_CALL(context->runtime, stop_container, stop->container->latest->id, MAX(left, INT64_C(0)),
-			    &stop->err);
-}
-
-static bool runs(const struct container_view *container)
-{
-	return container->latest && container->latest->state == RUNTIME_CONTAINER_RUNNING;
+	(void)!lifecycle_stop(stop->ending->context, stop->ending->view, stop->container, stop->ending->grace,
+			      &stop->err);
 }
 
 /* Stops the running containers for which @sidecars is right; false when one could not be stopped. */
@@ -62,7 +53,7 @@ static bool stop_containers(struct ending *ending, bool sidecars)
 		const struct container_view *container = &ending->view->containers[i];
 		struct error ignored = {0}; /* without a thread it is stopped here, one after the other */
 
-		if (!runs(container) || container->sidecar != sidecars)
+		if (!container_runs(container) || container->sidecar != sidecars)
 			continue;
 		pod_event(ending->context, ending->view->object, str_c(container->field), container->spec->name,
 			  "Normal", "Killing", "Stopping container " STR_FMT, STR_ARG(container->spec->name));
@@ -82,11 +73,12 @@ static bool stop_containers(struct ending *ending, bool sidecars)
 	return ok;
 }
 
-static struct str message_of(void *cookie, const struct container_view *container, struct arena *arena)
+static struct str message_of(void *cookie, const struct container_view *container,
+			     const struct runtime_container_status *status, struct arena *arena)
 {
 	struct ending *ending = cookie;
 
-	return container_termination_message(ending->context, ending->view, container, arena);
+	return container_termination_message(ending->context, ending->view, container, status, arena);
 }
 
 /* The last word on a pod that is still in the API: its containers have ended. */

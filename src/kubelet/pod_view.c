@@ -1,6 +1,8 @@
 /* A pod as the runtime has it; see pod_view.h. */
 #include "kubelet/pod_view.h"
 
+#include "kubelet/restart_rules.h"
+
 struct str pod_text(const struct core_v1_pod *pod, struct arena *arena)
 {
 	return arena_printf(arena, STR_FMT "_" STR_FMT "(" STR_FMT ")", STR_ARG(pod->metadata.name),
@@ -16,6 +18,16 @@ struct str container_hash(const struct core_v1_container *container, struct aren
 	for (size_t i = 0; i < container->image.len; i++)
 		hash = (hash ^ (unsigned char)container->image.data[i]) * UINT64_C(0x100000001b3);
 	return arena_printf(arena, "%llx", (unsigned long long)hash);
+}
+
+const struct runtime_container_status *container_newest(const struct container_view *container)
+{
+	return container->latest ? container->latest : container->previous;
+}
+
+bool container_runs(const struct container_view *container)
+{
+	return container->latest && container->latest->state == RUNTIME_CONTAINER_RUNNING;
 }
 
 bool pod_view_has_sandbox(const struct pod_view *view)
@@ -108,6 +120,66 @@ static void add_all(struct pod_view *view, struct arena *arena)
 	}
 }
 
+/* --- Containers that begin anew because of another's exit code ------------------------------------------------------
+ */
+
+/* When the newest container of the present sandbox that asked for all to begin anew has ended; 0: none did. */
+static int64_t reset_at(const struct pod_view *view)
+{
+	int64_t at = 0;
+
+	for (size_t i = 0; i < view->len; i++) {
+		const struct container_view *container = &view->containers[i];
+
+		for (size_t k = 0; k < view->all_containers.len; k++) {
+			const struct runtime_container_status *status = &view->all_containers.items[k];
+
+			if (str_eq(status->metadata.name, container->spec->name) &&
+			    str_eq(status->sandbox_id, view->sandbox->id) &&
+			    status->state == RUNTIME_CONTAINER_EXITED &&
+			    restart_rules_restart_all(container->spec, status->exit_code))
+				at = MAX(at, status->finished_at);
+		}
+	}
+	return at;
+}
+
+/*
+ * Containers made before that moment count as ended.  This is read from what the runtime keeps and not remembered: the
+ * one that asked stays known (as `previous`) until it asks again, and by then all others are newer.
+ */
+static void mark_reset(struct pod_view *view)
+{
+	int64_t moment = view->sandbox ? reset_at(view) : 0;
+
+	for (size_t i = 0; i < view->len && moment; i++) {
+		struct container_view *container = &view->containers[i];
+		const struct runtime_container_status *newest = container_newest(container);
+
+		container->reset = container->role != CONTAINER_EPHEMERAL && newest && newest->created_at < moment;
+		if (!container->reset || !container->latest || container_runs(container))
+			continue;
+		container->previous = container->latest;
+		container->latest = NULL;
+	}
+}
+
+void pod_view_arrange(struct pod_view *view, struct runtime_sandbox_list sandboxes,
+		      struct runtime_container_list containers, struct arena *arena)
+{
+	view->all_sandboxes = sandboxes;
+	view->all_containers = containers;
+	if (sandboxes.len) {
+		qsort(sandboxes.items, sandboxes.len, sizeof(*sandboxes.items), newest_sandbox_first);
+		view->sandbox = &sandboxes.items[0];
+		view->sandbox_attempts = sandboxes.items[0].metadata.attempt + 1;
+	}
+	if (containers.len)
+		qsort(containers.items, containers.len, sizeof(*containers.items), newest_container_first);
+	add_all(view, arena);
+	mark_reset(view);
+}
+
 int pod_view_read(const struct kubelet_context *context, const struct object *object, struct arena *arena,
 		  struct pod_view *ret, struct error *err)
 {
@@ -115,21 +187,12 @@ int pod_view_read(const struct kubelet_context *context, const struct object *ob
 	const struct runtime_pair label = {STR(LABEL_POD_UID), pod->metadata.uid};
 	const struct runtime_filter filter = {.label_selector = {&label, 1}};
 	struct runtime_sandbox_list sandboxes;
-	struct pod_view view = {.object = object, .pod = pod};
+	struct runtime_container_list containers;
 
 	if (RUNTIME_CALL(context->runtime, list_pod_sandboxes, &filter, arena, &sandboxes, err) < 0 ||
-	    RUNTIME_CALL(context->runtime, list_containers, &filter, arena, &view.all_containers, err) < 0)
+	    RUNTIME_CALL(context->runtime, list_containers, &filter, arena, &containers, err) < 0)
 		return -(int)err->code;
-	if (sandboxes.len) {
-		qsort(sandboxes.items, sandboxes.len, sizeof(*sandboxes.items), newest_sandbox_first);
-		view.sandbox = &sandboxes.items[0];
-		view.sandbox_attempts = sandboxes.items[0].metadata.attempt + 1;
-	}
-	if (view.all_containers.len)
-		qsort(view.all_containers.items, view.all_containers.len, sizeof(*view.all_containers.items),
-		      newest_container_first);
-	view.all_sandboxes = sandboxes;
-	add_all(&view, arena);
-	*ret = view;
+	*ret = (struct pod_view){.object = object, .pod = pod};
+	pod_view_arrange(ret, sandboxes, containers, arena);
 	return 0;
 }

@@ -34,6 +34,8 @@ struct container_view {
 	const struct runtime_container_status *latest;
 	/* The newest that has ended, of any sandbox, latest excluded. */
 	const struct runtime_container_status *previous;
+	/* A container ended with an exit code that begins all of the pod's anew, and this one is of before that. */
+	bool reset;
 	struct probe_verdict verdict;
 	int32_t attempts; /* how many were made in all: the next one's number */
 };
@@ -49,8 +51,17 @@ struct pod_view {
 	struct runtime_container_list all_containers; /* of all sandboxes */
 };
 
+/*
+ * Pure: @view's pod beside @sandboxes and @containers, in any order; they are sorted in place and live as long as it.
+ * A container that is `reset` keeps its `latest` while that runs; what has ended is its `previous`.
+ */
+void pod_view_arrange(struct pod_view *view, struct runtime_sandbox_list sandboxes,
+		      struct runtime_container_list containers, struct arena *arena);
 int pod_view_read(const struct kubelet_context *context, const struct object *pod, struct arena *arena,
 		  struct pod_view *ret, struct error *err) MUST_CHECK;
+/* What there was last of it, in whichever sandbox; NULL: nothing yet. */
+const struct runtime_container_status *container_newest(const struct container_view *container);
+bool container_runs(const struct container_view *container);
 /* Is there a ready sandbox? */
 bool pod_view_has_sandbox(const struct pod_view *view);
 /* "1f3a...": changes when the container must be made anew (its image). */
