@@ -4,6 +4,12 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "types/duration.h"
+#include "types/timestamp.h"
+
+#define MINUTE_SECONDS 60
+#define HOUR_SECONDS   3600
+#define DAY_SECONDS    86400
+#define HORIZON	       (5 * INT64_C(366) * DAY_SECONDS)
 
 enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELDS };
 
@@ -217,4 +223,61 @@ int cron_schedule_parse(struct str text, struct cron_schedule *ret, struct error
 			return -EINVAL;
 	*ret = schedule;
 	return 0;
+}
+
+/* --- Times ----------------------------------------------------------------------------------------------------- */
+
+static bool in_set(uint64_t set, int64_t number)
+{
+	return set >> number & 1;
+}
+
+static bool is_day(const struct cron_schedule *schedule, int day, int64_t days)
+{
+	bool by_day = in_set(schedule->day, day);
+	bool by_weekday = in_set(schedule->weekday, (days + 4) % 7); /* 1970 began on a Thursday */
+
+	if ((schedule->day | schedule->weekday) & CRON_ANY)
+		return by_day && by_weekday;
+	return by_day || by_weekday;
+}
+
+/* How long clocks that show @local do certainly not show a time of the schedule; 0: they do now. */
+static int64_t time_to_wait(const struct cron_schedule *schedule, int64_t local)
+{
+	int64_t days = local / DAY_SECONDS, of_day = local % DAY_SECONDS, year;
+	int month, day;
+
+	date_from_days(days, &year, &month, &day);
+	if (!in_set(schedule->month, month))
+		return days_from_date(year + (month == 12), month % 12 + 1, 1) * DAY_SECONDS - local;
+	if (!is_day(schedule, day, days))
+		return DAY_SECONDS - of_day;
+	if (!in_set(schedule->hour, of_day / HOUR_SECONDS))
+		return HOUR_SECONDS - of_day % HOUR_SECONDS;
+	if (of_day % MINUTE_SECONDS || !in_set(schedule->minute, of_day % HOUR_SECONDS / MINUTE_SECONDS))
+		return MINUTE_SECONDS - of_day % MINUTE_SECONDS;
+	return 0;
+}
+
+bool cron_schedule_next(const struct cron_schedule *schedule, const struct time_zone *zone, int64_t after, int64_t *ret)
+{
+	int64_t from = MAX(after, (int64_t)DAY_SECONDS), time = from + 1;
+
+	if (schedule->every) {
+		*ret = after + schedule->every / NANOS_PER_SECOND;
+		return true;
+	}
+	while (time <= from + HORIZON) {
+		struct time_zone_span span = time_zone_at(zone, time);
+		int64_t wait = time_to_wait(schedule, time + span.offset);
+
+		if (!wait) {
+			*ret = time;
+			return true;
+		}
+		/* Beyond the end of the span clocks show something else. */
+		time = MIN(time + wait, span.until);
+	}
+	return false;
 }

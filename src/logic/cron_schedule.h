@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "logic/time_zone.h"
 
 /* The field was `*` or `?`. */
 #define CRON_ANY (UINT64_C(1) << 63)
@@ -22,5 +23,11 @@ struct cron_schedule {
 
 /* Without a time zone in the text; ERR_BAD_REQUEST. */
 int cron_schedule_parse(struct str text, struct cron_schedule *ret, struct error *err) MUST_CHECK;
+/*
+ * The first time after @after (seconds since 1970) at which the clocks of @zone (NULL: UTC) show what the schedule
+ * says: what they skip is left out, what they show twice counts twice.  False: none in the next five years.
+ */
+bool cron_schedule_next(const struct cron_schedule *schedule, const struct time_zone *zone, int64_t after,
+			int64_t *ret);
 
 #endif

@@ -8,8 +8,8 @@
 #define GO_ZERO	     INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
 #define DAY	     86400
 
-/* Days from 1970-01-01 to a date; years of 400 have 146097 days and begin in March for the leap day's sake. */
-static int64_t days_from_date(int64_t year, int month, int day)
+/* Years of 400 have 146097 days and begin in March for the leap day's sake. */
+int64_t days_from_date(int64_t year, int month, int day)
 {
 	int64_t era, of_era, of_year;
 
@@ -20,7 +20,7 @@ static int64_t days_from_date(int64_t year, int month, int day)
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
+void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
 {
 	int64_t era, of_era, year, of_year, month;
 

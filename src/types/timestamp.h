@@ -28,4 +28,8 @@ struct timestamp timestamp_make(int64_t seconds, int32_t nanos);
 /* Unset comes first. */
 int timestamp_cmp(struct timestamp a, struct timestamp b);
 
+/* Between a date, month and day from 1, and the days since 1970-01-01; day 0 is the last of the month before. */
+int64_t days_from_date(int64_t year, int month, int day);
+void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day);
+
 #endif

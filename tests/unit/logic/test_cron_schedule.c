@@ -67,11 +67,56 @@ static void test_bad(void **state UNUSED)
 	}
 }
 
+#define AT(time) INT64_C(time)
+
+static void test_next(void **state UNUSED)
+{
+	/* Berlin in 2026: clocks skip 02:00 to 03:00 on March 29, and show it twice on October 25. */
+	static const struct time_zone_date begin = {TIME_ZONE_WEEKDAY, 3, 5, 0, 7200},
+					   end = {TIME_ZONE_WEEKDAY, 10, 5, 0, 10800};
+	static const struct time_zone berlin = {
+		.has_rule = true, .has_summer = true, .standard = 3600, .summer = 7200, .begin = begin, .end = end};
+	static const struct {
+		const char *text;
+		const struct time_zone *zone;
+		int64_t after, want; /* 0: none */
+	} cases[] = {
+		{"* * * * *", NULL, AT(1767225600), AT(1767225660)},
+		{"* * * * *", NULL, AT(1767225659), AT(1767225660)},
+		{"*/15 * * * *", NULL, AT(1767225600), AT(1767226500)},
+		{"0 12 * * *", NULL, AT(1767225600), AT(1767268800)},
+		{"0 0 1 * *", NULL, AT(1767225600), AT(1769904000)}, /* February */
+		{"0 0 31 12 *", NULL, AT(1767225600), AT(1798675200)},
+		{"0 0 29 2 *", NULL, AT(1767225600), AT(1835395200)}, /* 2028 */
+		{"0 0 31 2 *", NULL, AT(1767225600), 0},
+		{"0 0 * * 1", NULL, AT(1767225600), AT(1767571200)},  /* Monday, January 5 */
+		{"0 0 13 * 5", NULL, AT(1767225600), AT(1767312000)}, /* either: Friday, January 2 */
+		{"@every 90s", NULL, AT(1767225605), AT(1767225695)},
+		{"30 2 * * *", &berlin, AT(1774661400), AT(1774830600)}, /* from March 28 to the 30th */
+		{"30 2 * * *", &berlin, AT(1792879200), AT(1792888200)}, /* October 25, summer time */
+		{"30 2 * * *", &berlin, AT(1792888200), AT(1792891800)}, /* and an hour later */
+		{"0 12 * * *", &berlin, AT(1774656000), AT(1774695600)},
+		{"0 12 * * *", &berlin, AT(1774695600), AT(1774778400)},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cron_schedule schedule;
+		struct error err = {0};
+		int64_t got = 0;
+
+		assert_int_equal(cron_schedule_parse(str_from(cases[i].text), &schedule, &err), 0);
+		if (cron_schedule_next(&schedule, cases[i].zone, cases[i].after, &got) != (cases[i].want != 0) ||
+		    got != cases[i].want)
+			fail_msg("%zu %s: %lld", i, cases[i].text, (long long)got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
