@@ -30,12 +30,13 @@
 #define LIMIT_HTTP2_RESETS_SECOND 33	/* and go on resetting each second */
 #define LIMIT_HTTP2_ACKS	  1000	/* answers to PING and SETTINGS that a peer has not taken */
 #define LIMIT_HTTP2_CONTINUATIONS 64	/* frames of one header; as many as LIMIT_REQUEST_HEADERS fills */
-#define LIMIT_CONNECTION_BUFFER	  (1 * MIB)  /* bytes written and not yet taken by a peer */
-#define LIMIT_SPDY_STREAMS	  1024	     /* of one connection: two for each connection of kubectl port-forward */
-#define LIMIT_SPDY_CONTROL	  (64 * KIB) /* a control frame */
-#define LIMIT_SPDY_HEADERS	  (64 * KIB) /* a header block, decompressed */
-#define LIMIT_SPDY_FIELDS	  100	     /* values in a header block */
-#define LIMIT_WATCH_EVENTS	  1000	     /* events queued for a watcher; what is beyond it reads from the history */
+#define LIMIT_CONNECTION_BUFFER	  (1 * MIB)   /* bytes written and not yet taken by a peer */
+#define LIMIT_SPDY_STREAMS	  1024	      /* of one connection: two for each connection of kubectl port-forward */
+#define LIMIT_TIME_ZONE		  (256 * KIB) /* a file of the tz database */
+#define LIMIT_SPDY_CONTROL	  (64 * KIB)  /* a control frame */
+#define LIMIT_SPDY_HEADERS	  (64 * KIB)  /* a header block, decompressed */
+#define LIMIT_SPDY_FIELDS	  100	      /* values in a header block */
+#define LIMIT_WATCH_EVENTS	  1000 /* events queued for a watcher; what is beyond it reads from the history */
 #define LIMIT_RELAY_BUFFER	  (256 * KIB)
 #define LIMIT_HANDOVER		  (64 * KIB) /* one frame from a child to its supervisor */
 #define LIMIT_LOG_LINE		  (16 * KIB)

@@ -67,6 +67,7 @@ struct reconciler *controller_reconciler(struct controller_context *context, con
 	X(daemonset)                                                                                                   \
 	X(statefulset)                                                                                                 \
 	X(job)                                                                                                         \
+	X(cronjob)                                                                                                     \
 	X(ttl_after_finished)                                                                                          \
 	X(endpoints)                                                                                                   \
 	X(endpointslice)                                                                                               \

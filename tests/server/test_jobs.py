@@ -1,4 +1,4 @@
-"""Jobs with a real API and no node: the test ends their pods."""
+"""Jobs and CronJobs with a real API and no node: the test ends their pods."""
 from lib import wait
 
 SECONDS = 30
@@ -69,3 +69,52 @@ def test_orphans_keep_running_untracked(server, kubectl, namespace):
     kubectl('delete', 'job', 'work', '-n', namespace, '--cascade=orphan', '--timeout=%ds' % SECONDS, seconds=SECONDS + 10)
     wait.until(lambda: 'finalizers' not in pods(api, namespace)[0]['metadata'], 'nothing holds the pod', SECONDS)
     assert 'ownerReferences' not in pods(api, namespace)[0]['metadata']
+
+
+def cron_manifest(**spec):
+    return {'apiVersion': 'batch/v1', 'kind': 'CronJob', 'metadata': {'name': 'cron'},
+            'spec': {'schedule': '@every 2s', 'jobTemplate': {'spec': manifest()['spec']}, **spec}}
+
+
+def events(api, namespace):
+    return {event['reason'] for event in api.get('/api/v1/namespaces/%s/events' % namespace).json['items']}
+
+
+def jobs(api, namespace):
+    return api.get('/apis/batch/v1/namespaces/%s/jobs' % namespace).json['items']
+
+
+def cron_job(api, namespace):
+    return api.get('/apis/batch/v1/namespaces/%s/cronjobs/cron' % namespace).json
+
+
+def test_a_cron_job_makes_jobs_and_keeps_a_few(server, kubectl, namespace):
+    api = server.api()
+    kubectl.apply(cron_manifest(timeZone='Etc/UTC', successfulJobsHistoryLimit=0), '-n', namespace)
+    wait.until(lambda: cron_job(api, namespace)['status'].get('active'), 'the job is told', SECONDS)
+    job = jobs(api, namespace)[0]
+    assert job['metadata']['annotations']['batch.kubernetes.io/cronjob-scheduled-timestamp'] == \
+        cron_job(api, namespace)['status']['lastScheduleTime']
+    kubectl('patch', 'cronjob', 'cron', '-p', '{"spec":{"suspend":true}}', '-n', namespace)
+
+    def over():
+        end_pods(api, namespace, 'Succeeded')
+        return not jobs(api, namespace) and 'active' not in cron_job(api, namespace)['status']
+    wait.until(over, 'what has succeeded is not kept', SECONDS)
+    assert 'lastSuccessfulTime' in cron_job(api, namespace)['status']
+    wait.until(lambda: {'SuccessfulCreate', 'SawCompletedJob', 'SuccessfulDelete'} <= events(api, namespace), 'it is told', SECONDS)
+
+
+def test_a_job_from_a_cron_job(server, kubectl, namespace):
+    api = server.api()
+    kubectl.apply(cron_manifest(schedule='0 0 1 1 *'), '-n', namespace)
+    kubectl('create', 'job', 'now', '--from=cronjob/cron', '-n', namespace)
+    wait.until(lambda: end_pods(api, namespace, 'Succeeded'), 'there is a pod', SECONDS)
+    kubectl('wait', '--for=condition=complete', 'job/now', '-n', namespace, '--timeout=%ds' % SECONDS, seconds=SECONDS + 10)
+
+
+def test_an_unknown_time_zone_starts_nothing(server, kubectl, namespace):
+    api = server.api()
+    kubectl.apply(cron_manifest(timeZone='Moon/Sea_of_Rains'), '-n', namespace)
+    wait.until(lambda: 'UnknownTimeZone' in events(api, namespace), 'it is told', SECONDS)
+    assert not jobs(api, namespace)
