@@ -2,7 +2,7 @@
  * Evictions: a delete that asks the pod's disruption budgets first.
  *
  * POST of an Eviction to pods/NAME/eviction.  A budget that allows no disruption now is a 429; one that does is counted
- * down before the pod is deleted.
+ * down before the pod is deleted.  Before it is, its condition DisruptionTarget says why.
  */
 #include "apiserver/actions.h"
 #include "apiserver/encode.h"
@@ -10,9 +10,12 @@
 #include "apiserver/server.h"
 #include "apiserver/status.h"
 #include "apiserver/stored.h"
+#include "logic/pod.h"
 #include "types/gen/core_v1.h"
 #include "types/gen/policy_v1.h"
 #include "types/selector.h"
+
+#define MARK_ATTEMPTS 5
 
 static const struct resource *budgets(void)
 {
@@ -70,6 +73,14 @@ static enum step_result too_many(struct request *request, const struct policy_v1
 	return STEP_DONE;
 }
 
+/* Asked for in the query, or in the options of the delete. */
+static bool is_dry_run(const struct request *request)
+{
+	const struct policy_v1_eviction *eviction = request->decoded;
+
+	return request->options.dry_run || (eviction->delete_options && eviction->delete_options->dry_run.len);
+}
+
 /* Counts the budget down by this pod, or refuses. */
 static enum step_result take_from_budget(struct request *request, const struct core_v1_pod *pod)
 {
@@ -97,7 +108,7 @@ static enum step_result take_from_budget(struct request *request, const struct c
 	if (budget.status.disruptions_allowed <= 0)
 		return too_many(request, &budget);
 	budget.status.disruptions_allowed--;
-	if (!request->options.dry_run &&
+	if (!is_dry_run(request) &&
 	    write_object(request, budgets(), &budget, search.found->revision, &write, &err) < 0) {
 		/* Somebody else took from it: the client asks again. */
 		return err.code == ERR_CONFLICT ? too_many(request, &budget) : status_from_error(request, &err);
@@ -105,12 +116,76 @@ static enum step_result take_from_budget(struct request *request, const struct c
 	return STEP_NEXT;
 }
 
+static const struct object *find_pod(struct request *request)
+{
+	return request_lookup(&request->context, STR_EMPTY, STR("pods"), request->info.name_space, request->info.name);
+}
+
+/* May the delete go on?  What it will refuse is not marked before. */
+static bool meets(const struct meta_v1_delete_options *options, const struct meta_v1_object_meta *meta)
+{
+	const struct meta_v1_preconditions *wanted = options ? options->preconditions : NULL;
+
+	return !wanted || ((!wanted->uid || str_eq(*wanted->uid, meta->uid)) &&
+			   (!wanted->resource_version || str_eq(*wanted->resource_version, meta->resource_version)));
+}
+
+/* The options after the mark: the revision that was asked for is now the mark's. */
+static const struct meta_v1_delete_options *after_mark(struct request *request,
+						       const struct meta_v1_delete_options *options, uint64_t revision)
+{
+	struct meta_v1_delete_options *changed;
+	struct meta_v1_preconditions *wanted;
+	struct str *text;
+
+	if (!options || !options->preconditions || !options->preconditions->resource_version)
+		return options;
+	changed = ARENA_DUP(&request->arena, struct meta_v1_delete_options, options);
+	wanted = ARENA_DUP(&request->arena, struct meta_v1_preconditions, options->preconditions);
+	text = ARENA_NEW(&request->arena, struct str);
+	*text = arena_printf(&request->arena, "%llu", (unsigned long long)revision);
+	wanted->resource_version = text;
+	changed->preconditions = wanted;
+	return changed;
+}
+
+/* Marks the pod; when it changed meanwhile, as it is then. */
+static enum step_result mark(struct request *request, const struct meta_v1_delete_options **options)
+{
+	struct error err = {0};
+
+	for (int attempt = 0; attempt < MARK_ATTEMPTS; attempt++) {
+		const struct object *object = find_pod(request);
+		struct store_write write;
+		struct core_v1_pod pod;
+
+		if (!object || !meets(*options, object->meta))
+			return STEP_NEXT;
+		pod = *OBJECT_AS(core_v1_pod, object);
+		pod.status.conditions = pod_conditions_with(
+			pod.status.conditions,
+			(struct core_v1_pod_condition){.type = STR("DisruptionTarget"),
+						       .status = STR("True"),
+						       .last_transition_time = {request->now.seconds, 0, true},
+						       .reason = STR("EvictionByEvictionAPI"),
+						       .message = STR("Eviction API: evicting")},
+			&request->arena);
+		err = (struct error){0};
+		if (write_object(request, request->resource, &pod, object->revision, &write, &err) == 0) {
+			*options = after_mark(request, *options, write.revision);
+			return STEP_NEXT;
+		}
+		if (err.code != ERR_CONFLICT)
+			break;
+	}
+	return status_from_error(request, &err);
+}
+
 static enum step_result run(struct request *request)
 {
 	static const struct meta_v1_status success = {.status = STR_INIT("Success"), .code = 201};
 	const struct policy_v1_eviction *eviction = request->decoded;
-	const struct object *object =
-		request_lookup(&request->context, STR_EMPTY, STR("pods"), request->info.name_space, request->info.name);
+	const struct object *object = find_pod(request);
 	struct local_answer answer = {0};
 	struct error err = {0};
 	struct local_call call = {
@@ -120,7 +195,7 @@ static enum step_result run(struct request *request)
 		.name_space = request->info.name_space,
 		.name = request->info.name,
 		.delete_options = eviction->delete_options,
-		.dry_run = request->options.dry_run,
+		.dry_run = is_dry_run(request),
 		.trusted = true,
 	};
 	enum step_result result;
@@ -129,6 +204,11 @@ static enum step_result run(struct request *request)
 		return status_not_found(request, request->info.name);
 	if (!needs_no_budget(OBJECT_AS(core_v1_pod, object))) {
 		result = take_from_budget(request, OBJECT_AS(core_v1_pod, object));
+		if (result != STEP_NEXT)
+			return result;
+	}
+	if (!is_dry_run(request)) {
+		result = mark(request, &call.delete_options);
 		if (result != STEP_NEXT)
 			return result;
 	}

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "controllers/controller.h"
+#include "logic/pod.h"
 #include "logic/toleration.h"
 #include "types/gen/core_v1.h"
 
@@ -49,22 +50,18 @@ static void plan_eviction(struct plan *plan, const struct inputs *inputs, int64_
 {
 	const struct core_v1_pod *pod = OBJECT_AS(core_v1_pod, inputs->pod);
 	struct timestamp time = {.seconds = now / NS_PER_SEC, .is_set = true};
-	struct core_v1_pod_condition *all =
-		ARENA_NEW_N(plan->arena, struct core_v1_pod_condition, pod->status.conditions.len + 1);
 	struct core_v1_pod next = *pod;
-	size_t len = 0;
 	struct change *change;
 
-	SLICE_FOREACH (condition, pod->status.conditions)
-		if (!str_eq(condition->type, STR("DisruptionTarget")))
-			all[len++] = *condition;
-	all[len++] = (struct core_v1_pod_condition){.type = STR("DisruptionTarget"),
-						    .observed_generation = pod->metadata.generation,
-						    .status = STR("True"),
-						    .last_transition_time = time,
-						    .reason = STR("DeletionByTaintManager"),
-						    .message = STR("Taint manager: deleting due to NoExecute taint")};
-	next.status.conditions = (struct core_v1_pod_condition_slice){all, len};
+	next.status.conditions = pod_conditions_with(
+		pod->status.conditions,
+		(struct core_v1_pod_condition){.type = STR("DisruptionTarget"),
+					       .observed_generation = pod->metadata.generation,
+					       .status = STR("True"),
+					       .last_transition_time = time,
+					       .reason = STR("DeletionByTaintManager"),
+					       .message = STR("Taint manager: deleting due to NoExecute taint")},
+		plan->arena);
 	change = plan_diff(plan, inputs->controller->pods, pod, &next, "status", "status");
 	if (change)
 		change->tolerate_missing = change->independent = true;

@@ -5,6 +5,7 @@
 #include "kubelet/probe_run.h"
 #include "kubelet/probes.h"
 
+#define DEFAULT_GRACE	      30 /* seconds: the API's default */
 #define HTTP_TIMEOUT_NS	      (60 * NS_PER_SEC)
 #define POST_START_TIMEOUT_MS 0 /* as long as it takes: the container is not ready before */
 
@@ -57,6 +58,41 @@ static int run(const struct kubelet_context *context, const struct pod_view *vie
 	return 0;
 }
 
+static void pre_stop(const struct kubelet_context *context, const struct pod_view *view,
+		     const struct container_view *container, struct str id, int64_t grace_s)
+{
+	const struct core_v1_lifecycle *lifecycle = container->spec->lifecycle;
+	struct arena cleanup_arena arena = {0};
+	struct error err = {0};
+
+	if (!lifecycle || !lifecycle->pre_stop || grace_s <= 0 ||
+	    run(context, view, container, lifecycle->pre_stop, id, grace_s * 1000, &arena, &err) == 0)
+		return;
+	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning", "FailedPreStopHook",
+		  "PreStopHook failed");
+}
+
+static int stop(const struct kubelet_context *context, const struct pod_view *view,
+		const struct container_view *container, struct str id, int64_t grace_s, struct error *err)
+{
+	int64_t began = clock_monotonic_ns(), left;
+
+	pre_stop(context, view, container, id, grace_s);
+	left = grace_s - (clock_monotonic_ns() - began) / NS_PER_SEC;
+	return RUNTIME_CALL(context->runtime, stop_container, id, MAX(left, INT64_C(0)), err);
+}
+
+int lifecycle_stop(const struct kubelet_context *context, const struct pod_view *view,
+		   const struct container_view *container, int64_t grace_s, struct error *err)
+{
+	return stop(context, view, container, container->latest->id, grace_s, err);
+}
+
+int64_t lifecycle_grace(const struct core_v1_pod *pod)
+{
+	return pod->spec.termination_grace_period_seconds ? *pod->spec.termination_grace_period_seconds : DEFAULT_GRACE;
+}
+
 void lifecycle_post_start(const struct kubelet_context *context, const struct pod_view *view,
 			  const struct container_view *container, struct str id, struct arena *arena)
 {
@@ -70,30 +106,6 @@ void lifecycle_post_start(const struct kubelet_context *context, const struct po
 		  "FailedPostStartHook", "PostStartHook failed");
 	pod_event(context, view->object, str_c(container->field), container->spec->name, "Normal", "Killing",
 		  "FailedPostStartHook");
-	(void)!RUNTIME_CALL(context->runtime, stop_container, id, 0, &ignored);
-}
-
-static void pre_stop(const struct kubelet_context *context, const struct pod_view *view,
-		     const struct container_view *container, int64_t grace_s)
-{
-	const struct core_v1_lifecycle *lifecycle = container->spec->lifecycle;
-	struct arena cleanup_arena arena = {0};
-	struct error err = {0};
-
-	if (!lifecycle || !lifecycle->pre_stop || grace_s <= 0 ||
-	    run(context, view, container, lifecycle->pre_stop, container->latest->id, grace_s * 1000, &arena, &err) ==
-		    0)
-		return;
-	pod_event(context, view->object, str_c(container->field), container->spec->name, "Warning", "FailedPreStopHook",
-		  "PreStopHook failed");
-}
-
-int lifecycle_stop(const struct kubelet_context *context, const struct pod_view *view,
-		   const struct container_view *container, int64_t grace_s, struct error *err)
-{
-	int64_t began = clock_monotonic_ns(), left;
-
-	pre_stop(context, view, container, grace_s);
-	left = grace_s - (clock_monotonic_ns() - began) / NS_PER_SEC;
-	return RUNTIME_CALL(context->runtime, stop_container, container->latest->id, MAX(left, INT64_C(0)), err);
+	/* What goes on running is seen, and restarted when it ends. */
+	(void)!stop(context, view, container, id, lifecycle_grace(view->pod), &ignored);
 }

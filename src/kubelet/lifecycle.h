@@ -11,5 +11,7 @@ void lifecycle_post_start(const struct kubelet_context *context, const struct po
  */
 int lifecycle_stop(const struct kubelet_context *context, const struct pod_view *view,
 		   const struct container_view *container, int64_t grace_s, struct error *err) MUST_CHECK;
+/* How long the pod's containers may take to stop, in seconds. */
+int64_t lifecycle_grace(const struct core_v1_pod *pod);
 
 #endif

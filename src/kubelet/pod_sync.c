@@ -141,13 +141,12 @@ static void kill_containers(struct turn *turn)
 {
 	for (size_t i = 0; i < turn->plan.kills.len; i++) {
 		const struct planned_kill *kill = &turn->plan.kills.items[i];
-		const int64_t *grace =
-			kill->grace ? kill->grace : turn->view.pod->spec.termination_grace_period_seconds;
+		int64_t grace = kill->grace ? *kill->grace : lifecycle_grace(turn->view.pod);
 		struct error err = {0};
 
 		pod_event(turn->context, turn->view.object, str_c(kill->container->field), kill->container->spec->name,
 			  "Normal", "Killing", STR_FMT, STR_ARG(kill->message));
-		if (lifecycle_stop(turn->context, &turn->view, kill->container, grace ? *grace : 30, &err) < 0)
+		if (lifecycle_stop(turn->context, &turn->view, kill->container, grace, &err) < 0)
 			log_warn("cannot stop a container", "container=" STR_FMT " error=\"%s\"",
 				 STR_ARG(kill->container->latest->id), err.message);
 		turn->acted = true;

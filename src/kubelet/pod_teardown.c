@@ -13,8 +13,7 @@
 #include "kubelet/volumes.h"
 #include "sys/thread.h"
 
-#define RETRY_NS      (2 * NS_PER_SEC)
-#define DEFAULT_GRACE 30
+#define RETRY_NS (2 * NS_PER_SEC)
 
 struct ending {
 	const struct kubelet_context *context;
@@ -166,9 +165,8 @@ void pod_teardown(const struct kubelet_context *context, struct pod_sync *sync, 
 		  struct arena *arena)
 {
 	const struct core_v1_pod *pod = view->pod;
-	const int64_t *given = pod->metadata.deletion_grace_period_seconds ? pod->metadata.deletion_grace_period_seconds
-									   : pod->spec.termination_grace_period_seconds;
-	struct ending ending = {context, sync, view, arena, given ? *given : DEFAULT_GRACE, now};
+	const int64_t *given = pod->metadata.deletion_grace_period_seconds;
+	struct ending ending = {context, sync, view, arena, given ? *given : lifecycle_grace(pod), now};
 	struct error err = {0};
 
 	sync->wake_at = now + RETRY_NS;

@@ -12,6 +12,23 @@ const struct core_v1_pod_condition *pod_condition(const struct core_v1_pod *pod,
 	return NULL;
 }
 
+struct core_v1_pod_condition_slice pod_conditions_with(struct core_v1_pod_condition_slice all,
+						       struct core_v1_pod_condition condition, struct arena *arena)
+{
+	struct core_v1_pod_condition *items = ARENA_NEW_N(arena, struct core_v1_pod_condition, all.len + 1);
+	size_t at = all.len;
+
+	for (size_t i = 0; i < all.len; i++) {
+		items[i] = all.items[i];
+		if (str_eq(items[i].type, condition.type))
+			at = i;
+	}
+	if (at < all.len && str_eq(items[at].status, condition.status))
+		condition.last_transition_time = items[at].last_transition_time;
+	items[at] = condition;
+	return (struct core_v1_pod_condition_slice){items, MAX(all.len, at + 1)};
+}
+
 bool pod_is_ready(const struct core_v1_pod *pod)
 {
 	const struct core_v1_pod_condition *ready = pod_condition(pod, STR("Ready"));

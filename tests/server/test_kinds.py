@@ -162,3 +162,25 @@ def test_a_limit_range_bounds_init_containers_and_resizing(server, namespace):
     patch = {'spec': {'containers': [{'name': 'c', 'resources': {'limits': {'cpu': '3'}}}]}}
     answer = api.call('PATCH', path + 'pods/p/resize', patch, 'application/strategic-merge-patch+json')
     assert answer.status == 403 and 'but limit is 3' in answer.json['message']
+
+
+def evict(api, path, **options):
+    body = {'apiVersion': 'policy/v1', 'kind': 'Eviction', 'metadata': {'name': 'p'}, 'deleteOptions': options}
+    return api.call('POST', path + '/eviction', body)
+
+
+def test_an_evicted_pod_says_why_it_goes(server, namespace):
+    api, path = server.api(), '/api/v1/namespaces/%s/pods/p' % namespace
+    pod = api.create(path[:-2], {'metadata': {'name': 'p'}, 'spec': {**POD, 'nodeName': 'none'}})
+    stale = str(int(pod['metadata']['resourceVersion']) - 1)
+    for options in {'preconditions': {'uid': 'another'}}, {'preconditions': {'resourceVersion': stale}}, {'dryRun': ['All']}:
+        evict(api, path, **options)
+        found = api.get(path).json
+        assert 'deletionTimestamp' not in found['metadata'] and found['metadata']['resourceVersion'] == pod['metadata']['resourceVersion']
+    version = pod['metadata']['resourceVersion']
+    assert evict(api, path, preconditions={'uid': pod['metadata']['uid'], 'resourceVersion': version}).status == 201
+    found = api.get(path).json
+    condition = next(c for c in found['status']['conditions'] if c['type'] == 'DisruptionTarget')
+    assert condition['status'] == 'True' and condition['reason'] == 'EvictionByEvictionAPI'
+    assert condition['message'] == 'Eviction API: evicting'
+    assert found['metadata']['deletionTimestamp']
