@@ -157,6 +157,14 @@ static void append_object(struct request *request, const struct object *object, 
 	}
 }
 
+int answer_object(const struct request *request, const struct store_record *record, struct object **ret,
+		  struct error *err)
+{
+	if (request->accepted.kind == MEDIA_PARTIAL || request->accepted.kind == MEDIA_PARTIAL_LIST)
+		return stored_metadata(record, ret, err);
+	return stored_object(record, request->schema, ret, err);
+}
+
 int encode_object_json(struct request *request, const struct store_record *record, uint64_t revision, bool headers,
 		       struct buf *out, struct error *err)
 {
@@ -167,12 +175,12 @@ int encode_object_json(struct request *request, const struct store_record *recor
 		stored_append_bytes(store_record_value(record), store_record_header(record), revision, false, out);
 		return 0;
 	}
-	result = stored_object(record, request->schema, &object, err);
+	result = answer_object(request, record, &object, err);
 	if (result < 0)
 		return result;
 	if (object->revision != revision) {
 		/* A deletion shows the last version under the deletion's revision. */
-		struct object *again = object_publish(request->schema, object->data);
+		struct object *again = object_publish(object->schema, object->data);
 
 		object_unref(object);
 		object_set_revision(again, revision);

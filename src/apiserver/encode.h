@@ -38,6 +38,9 @@ bool list_answer_add(struct list_answer *answer, const struct store_record *reco
 /* @remaining < 0: not said. */
 enum step_result list_answer_finish(struct list_answer *answer, struct str continue_token, int64_t remaining);
 
+/* The record's object, as much of it as the negotiated form shows: a reference the caller drops. */
+int answer_object(const struct request *request, const struct store_record *record, struct object **ret,
+		  struct error *err) MUST_CHECK;
 /* One object in the negotiated form as JSON, appended, as events of a watch carry it.  @headers: Tables with columns.
  */
 int encode_object_json(struct request *request, const struct store_record *record, uint64_t revision, bool headers,

@@ -42,7 +42,7 @@ bool list_answer_add(struct list_answer *answer, const struct store_record *reco
 		stored_append(record, true, body);
 		return true;
 	}
-	if (stored_object(record, request->schema, &object, &answer->err) < 0)
+	if (answer_object(request, record, &object, &answer->err) < 0)
 		return false;
 	if (request->local) {
 		vec_push(&request->arena, &request->response.items, object);

@@ -85,6 +85,8 @@ static void fill(struct request *request, const struct local_call *call)
 		}
 	request->local = true;
 	request->trusted = call->trusted;
+	if (call->metadata_only)
+		request->accepted.kind = MEDIA_PARTIAL;
 	request->keeps_managed = call->managed;
 	request->options.dry_run = call->dry_run;
 	request->lazy = call->lazy;

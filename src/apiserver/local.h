@@ -32,9 +32,10 @@ struct local_call {
 	struct str resource_version; /* watch: from where; empty: initial events and their end */
 	struct str field_manager;
 	bool dry_run;
-	bool lazy;    /* the write need not survive the machine: it is made again at the next start */
-	bool managed; /* update: the body's managedFields are as they are to be */
-	bool trusted; /* was authorized as part of another request: not asked again */
+	bool lazy;	    /* the write need not survive the machine: it is made again at the next start */
+	bool managed;	    /* update: the body's managedFields are as they are to be */
+	bool metadata_only; /* watch: no more than `meta` of the objects will be looked at */
+	bool trusted;	    /* was authorized as part of another request: not asked again */
 };
 
 struct local_answer {

@@ -175,6 +175,7 @@ static int local_watch(struct transport *transport, const struct api_request *re
 		.name_space = request->namespace,
 		.label_selector = request->label_selector,
 		.field_selector = request->field_selector,
+		.metadata_only = request->metadata_only,
 		.resource_version = revision ? arena_printf(&arena, "%llu", (unsigned long long)revision) : STR_EMPTY,
 	};
 	struct transport_watch *watch;

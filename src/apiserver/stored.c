@@ -232,3 +232,8 @@ int stored_object(const struct store_record *record, const struct schema *schema
 	*ret = object;
 	return 0;
 }
+
+int stored_metadata(const struct store_record *record, struct object **ret, struct error *err)
+{
+	return stored_object(record, &schema_meta_v1_partial_object_metadata, ret, err);
+}

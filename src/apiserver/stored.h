@@ -52,5 +52,10 @@ void stored_append_bytes(struct str value, struct str header, uint64_t revision,
  */
 int stored_object(const struct store_record *record, const struct schema *schema, struct object **ret,
 		  struct error *err) MUST_CHECK;
+/*
+ * The same for who looks at `meta` alone: where the record carries no object, a PartialObjectMetadata, for which the
+ * rest of the bytes is passed over.
+ */
+int stored_metadata(const struct store_record *record, struct object **ret, struct error *err) MUST_CHECK;
 
 #endif

@@ -208,7 +208,7 @@ static void send_object(struct watcher *watcher, enum watcher_event type, const 
 	struct object *object;
 	struct error err = {0};
 
-	if (stored_object(record, watcher->request->schema, &object, &err) < 0) {
+	if (answer_object(watcher->request, record, &object, &err) < 0) {
 		end(watcher, &err);
 		return;
 	}

@@ -18,6 +18,8 @@
 #define HEADER_TIMEOUT_NS (30 * NS_PER_SEC)
 #define LINE_MAX	  (2 * (size_t)LIMIT_OBJECT)
 #define HEADERS_MAX	  4
+#define ACCEPT_OBJECTS	  "application/json"
+#define ACCEPT_METADATA	  "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 struct https {
 	struct transport transport;
@@ -31,13 +33,13 @@ struct https {
 
 /* --- Calls ------------------------------------------------------------------------------------------------------ */
 
-static size_t add_headers(const struct https *https, const char *content_type, struct arena *arena,
+static size_t add_headers(const struct https *https, const char *accept, const char *content_type, struct arena *arena,
 			  struct http_header *out)
 {
 	struct str token = credentials_token(https->credentials, arena);
 	size_t len = 0;
 
-	out[len++] = (struct http_header){STR("accept"), STR("application/json")};
+	out[len++] = (struct http_header){STR("accept"), str_from(accept)};
 	if (content_type)
 		out[len++] = (struct http_header){STR("content-type"), str_from(content_type)};
 	if (token.len)
@@ -219,14 +221,14 @@ static int https_call(struct transport *transport, const struct api_request *req
 	refresh(https);
 	if (body_of(request, &arena, &body, &content_type, err) < 0)
 		return -(int)err->code;
-	if (http_client_do(
-		    https->http,
-		    &(struct http_call_config){.method = methods[request->operation],
-					       .url = https_url(https->server, request, &arena),
-					       .headers = {headers, add_headers(https, content_type, &arena, headers)},
-					       .body = PAYLOAD(body),
-					       .timeout = LIMIT_CLIENT_CALL_SECONDS * NS_PER_SEC},
-		    &arena, &result, err) < 0) {
+	if (http_client_do(https->http,
+			   &(struct http_call_config){.method = methods[request->operation],
+						      .url = https_url(https->server, request, &arena),
+						      .headers = {headers, add_headers(https, ACCEPT_OBJECTS,
+										       content_type, &arena, headers)},
+						      .body = PAYLOAD(body),
+						      .timeout = LIMIT_CLIENT_CALL_SECONDS * NS_PER_SEC},
+			   &arena, &result, err) < 0) {
 		judge(https, 0, err);
 		return -(int)err->code;
 	}
@@ -246,7 +248,8 @@ static int https_call(struct transport *transport, const struct api_request *req
 struct transport_watch {
 	struct https *https;
 	struct arena arena;
-	const struct resource *resource;
+	const struct schema *schema; /* of its objects */
+	const char *accept;
 	struct str url;
 	struct mutex lock;	 /* guards sink, and is held while it is called */
 	struct watch_sink *sink; /* NULL: closed */
@@ -303,11 +306,11 @@ static int take_event(struct transport_watch *watch, struct str line, struct err
 		(void)fail(500, event->object.text, &scratch, &status);
 		return error_pass(err, &status);
 	}
-	if (decode_json(watch->resource->schema, event->object.text, &arena, NULL, &data, err) < 0) {
+	if (decode_json(watch->schema, event->object.text, &arena, NULL, &data, err) < 0) {
 		arena_release(&arena);
 		return -(int)err->code;
 	}
-	object = adopt(watch->resource->schema, data, &arena);
+	object = adopt(watch->schema, data, &arena);
 	mutex_lock(&watch->lock);
 	if (watch->sink)
 		watch->sink->event(watch->sink, type, type == WATCH_BOOKMARK ? NULL : object, object->revision,
@@ -370,14 +373,14 @@ static void on_start(struct loop_call *call)
 	struct transport_watch *watch = CONTAINER_OF(call, struct transport_watch, start);
 	struct http_header headers[HEADERS_MAX];
 
-	watch->call =
-		http_client_call(watch->https->http,
-				 &(struct http_call_config){
-					 .url = watch->url,
-					 .headers = {headers, add_headers(watch->https, NULL, &watch->arena, headers)},
-					 .header_timeout = HEADER_TIMEOUT_NS,
-					 .ops = &ops,
-					 .data = watch});
+	watch->call = http_client_call(
+		watch->https->http,
+		&(struct http_call_config){
+			.url = watch->url,
+			.headers = {headers, add_headers(watch->https, watch->accept, NULL, &watch->arena, headers)},
+			.header_timeout = HEADER_TIMEOUT_NS,
+			.ops = &ops,
+			.data = watch});
 }
 
 static void on_stop(struct loop_call *call)
@@ -395,7 +398,8 @@ static int https_watch(struct transport *transport, const struct api_request *re
 	struct transport_watch *watch = XNEW(struct transport_watch);
 
 	watch->https = CONTAINER_OF(transport, struct https, transport);
-	watch->resource = request->resource;
+	watch->schema = request->metadata_only ? &schema_meta_v1_partial_object_metadata : request->resource->schema;
+	watch->accept = request->metadata_only ? ACCEPT_METADATA : ACCEPT_OBJECTS;
 	refresh(watch->https);
 	watch->url = https_watch_url(watch->https->server, request, revision, &watch->arena);
 	watch->sink = sink;

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "client/metadata.h"
 #include "client/reconnect.h"
 #include "sys/loop.h"
 
@@ -33,12 +34,21 @@ struct posting {
 	int index;
 };
 
+/* Each state of an object has an entry of its own. */
 struct entry {
-	struct str key; /* follows the struct */
-	struct object *object;
+	struct str key;	       /* follows the struct */
+	struct object *object; /* NULL: its metadata is packed, behind the key */
 	struct posting *postings;
 	struct list waits; /* for its deletion */
-	uint64_t epoch;	   /* of the last initial state it was in */
+	uint64_t revision;
+	uint32_t packed_len;
+	uint32_t epoch; /* of the last initial state it was in */
+};
+
+/* Objects made for those who look at packed ones, until the loop turns. */
+struct loans {
+	struct arena arena; /* holds the references */
+	struct loop_defer end;
 };
 
 struct index {
@@ -51,6 +61,7 @@ struct feed {
 	atomic_uint references;
 	struct informer *informer; /* NULL once cut off; loop thread */
 	struct loop *loop;
+	bool metadata_only;
 };
 
 struct delivery {
@@ -70,9 +81,10 @@ struct informer {
 	struct map entries;
 	struct index *indexes;
 	size_t indexes_len;
+	struct loans *loans;
 	struct heap waits; /* for a revision, the lowest first */
 	uint64_t revision;
-	uint64_t epoch;	 /* raised at each start from nothing */
+	uint32_t epoch;	 /* raised at each start from nothing */
 	bool in_initial; /* between such a start and its end mark */
 	bool synced;
 	struct feed *feed;
@@ -107,6 +119,68 @@ static struct str key_of(struct str namespace, struct str name, struct arena *ar
 
 /* --- Cache and indexes --------------------------------------------------------------------------------------- */
 
+static struct entry *entry_new(const struct informer *informer, struct str key, struct object *object)
+{
+	struct buf cleanup_buf packed;
+	struct entry *entry;
+
+	buf_init(&packed, LIMIT_OBJECT);
+	if (informer->config.metadata_only)
+		metadata_pack(object, &packed);
+	entry = xmalloc(sizeof(*entry) + key.len + 1 + packed.len);
+	*entry = (struct entry){.key = own_str(entry + 1, key),
+				.revision = object->revision,
+				.packed_len = (uint32_t)packed.len,
+				.epoch = informer->epoch};
+	if (packed.len)
+		memcpy((char *)(entry + 1) + key.len + 1, packed.data, packed.len);
+	else
+		entry->object = object_ref(object);
+	list_init(&entry->waits);
+	return entry;
+}
+
+static void entry_free(struct entry *entry)
+{
+	object_unref(entry->object);
+	free(entry);
+}
+
+/* A reference to the object, or to one made of what is packed. */
+static struct object *entry_open(const struct entry *entry)
+{
+	struct str namespace, name;
+
+	if (entry->object)
+		return object_ref(entry->object);
+	object_key_split(entry->key, &namespace, &name);
+	return metadata_unpack(namespace, name, entry->revision,
+			       (struct str){entry->key.data + entry->key.len + 1, entry->packed_len});
+}
+
+static void drop_object(void *object)
+{
+	object_unref(object);
+}
+
+static void end_loans(struct loop_defer *defer)
+{
+	arena_release(&CONTAINER_OF(defer, struct loans, end)->arena);
+}
+
+/* The object, borrowed until the loop turns. */
+static struct object *entry_lend(const struct informer *informer, const struct entry *entry)
+{
+	struct object *object;
+
+	if (entry->object)
+		return entry->object;
+	object = entry_open(entry);
+	arena_defer(&informer->loans->arena, drop_object, object);
+	loop_defer(&informer->loans->end);
+	return object;
+}
+
 static void entry_unindex(struct informer *informer, struct entry *entry)
 {
 	while (entry->postings) {
@@ -136,14 +210,14 @@ static struct bucket *bucket_of(struct index *index, struct str value)
 	return bucket;
 }
 
-static void entry_index(struct informer *informer, struct entry *entry)
+static void entry_index(struct informer *informer, struct entry *entry, const struct object *object)
 {
 	struct arena cleanup_arena arena = {0};
 
 	for (size_t i = 0; i < informer->indexes_len; i++) {
 		struct informer_keys values = {.arena = &arena};
 
-		informer->indexes[i].values(entry->object, &values);
+		informer->indexes[i].values(object, &values);
 		SLICE_FOREACH (value, values.found) {
 			struct posting *posting = XNEW(struct posting);
 
@@ -180,40 +254,35 @@ static void tell_changed(struct informer *informer, struct object *old, struct o
 		handler->changed(handler, old, new_);
 }
 
-/* Takes over the reference to @object. */
 static void cache_put(struct informer *informer, struct str key, struct object *object)
 {
-	struct entry *entry = map_get(&informer->entries, key);
-	struct object *old = NULL;
+	struct entry *entry = entry_new(informer, key, object);
+	struct entry *before = map_set(&informer->entries, entry->key, entry);
 
-	if (entry) {
-		old = entry->object;
-		entry_unindex(informer, entry);
-	} else {
-		entry = xmalloc(sizeof(*entry) + key.len + 1);
-		*entry = (struct entry){.key = own_str(entry + 1, key)};
-		list_init(&entry->waits);
-		map_set(&informer->entries, entry->key, entry);
+	if (before) {
+		entry_unindex(informer, before);
+		list_splice(&entry->waits, &before->waits);
 	}
-	entry->object = object;
-	entry->epoch = informer->epoch;
-	entry_index(informer, entry);
-	if (!old || old->revision != object->revision)
+	entry_index(informer, entry, object);
+	if (!before || before->revision != object->revision) {
+		struct object cleanup_object *old = before ? entry_open(before) : NULL;
+
 		tell_changed(informer, old, object);
+	}
 	end_deletion_waits(&entry->waits, object);
-	object_unref(old);
+	if (before)
+		entry_free(before);
 }
 
 static void cache_remove(struct informer *informer, struct entry *entry, struct object *last)
 {
-	struct object *old = entry->object;
+	struct object cleanup_object *old = last ? object_ref(last) : entry_open(entry);
 
 	map_remove(&informer->entries, entry->key);
 	entry_unindex(informer, entry);
-	tell_changed(informer, last ? last : old, NULL);
+	tell_changed(informer, old, NULL);
 	end_deletion_waits(&entry->waits, NULL);
-	free(entry);
-	object_unref(old);
+	entry_free(entry);
 }
 
 /* After a start from nothing: what the new initial state did not have is gone. */
@@ -238,8 +307,7 @@ static void cache_release(struct informer *informer)
 		struct entry *entry = it->value;
 
 		entry_unindex(informer, entry);
-		object_unref(entry->object);
-		free(entry);
+		entry_free(entry);
 	}
 	map_release(&informer->entries);
 	for (size_t i = 0; i < informer->indexes_len; i++)
@@ -289,7 +357,7 @@ static void on_event(struct informer *informer, struct delivery *delivery)
 	switch (delivery->type) {
 	case WATCH_ADDED:
 	case WATCH_MODIFIED:
-		cache_put(informer, key, TAKE_PTR(delivery->object));
+		cache_put(informer, key, delivery->object);
 		break;
 	case WATCH_DELETED:
 		entry = map_get(&informer->entries, key);
@@ -367,10 +435,12 @@ static void post(struct feed *feed, struct delivery delivery)
 static void sink_event(struct watch_sink *sink, enum watch_event_type type, struct object *object, uint64_t revision,
 		       bool initial_end)
 {
-	post(CONTAINER_OF(sink, struct feed, sink), (struct delivery){.object = object ? object_ref(object) : NULL,
-								      .revision = revision,
-								      .type = type,
-								      .initial_end = initial_end});
+	struct feed *feed = CONTAINER_OF(sink, struct feed, sink);
+
+	/* What is not kept need not wait for the loop either. */
+	if (object)
+		object = feed->metadata_only ? metadata_of(object) : object_ref(object);
+	post(feed, (struct delivery){.object = object, .revision = revision, .type = type, .initial_end = initial_end});
 }
 
 static void sink_closed(struct watch_sink *sink, const struct error *err)
@@ -384,7 +454,8 @@ static void start_watch(struct informer *informer)
 				      .resource = informer->config.resource,
 				      .namespace = informer->config.namespace,
 				      .label_selector = informer->config.label_selector,
-				      .field_selector = informer->config.field_selector};
+				      .field_selector = informer->config.field_selector,
+				      .metadata_only = informer->config.metadata_only};
 	struct transport *transport = informer->config.transport;
 	struct error err = {0};
 
@@ -393,8 +464,10 @@ static void start_watch(struct informer *informer)
 		informer->in_initial = true;
 	}
 	informer->feed = XNEW(struct feed);
-	*informer->feed =
-		(struct feed){.sink = {sink_event, sink_closed}, .informer = informer, .loop = informer->config.loop};
+	*informer->feed = (struct feed){.sink = {sink_event, sink_closed},
+					.informer = informer,
+					.loop = informer->config.loop,
+					.metadata_only = informer->config.metadata_only};
 	atomic_init(&informer->feed->references, 1);
 	if (transport->ops->watch(transport, &request, informer->revision, &informer->feed->sink, &informer->watch,
 				  &err) < 0)
@@ -414,6 +487,8 @@ struct informer *informer_new(const struct informer_config *config)
 	struct informer *informer = XNEW(struct informer);
 
 	informer->config = *config;
+	informer->loans = XNEW(struct loans);
+	loop_defer_init(&informer->loans->end, config->loop, end_loans);
 	list_init(&informer->handlers);
 	heap_init(&informer->waits, waits_before);
 	random_bytes(&informer->random, sizeof(informer->random));
@@ -428,6 +503,9 @@ struct informer *informer_free(struct informer *informer)
 		return NULL;
 	drop_watch(informer);
 	loop_timer_stop(&informer->retry);
+	loop_defer_cancel(&informer->loans->end);
+	end_loans(&informer->loans->end);
+	free(informer->loans);
 	cache_release(informer);
 	heap_release(&informer->waits);
 	free(informer);
@@ -449,6 +527,12 @@ void informer_add_handler(struct informer *informer, struct informer_handler *ha
 	handler->changed(handler, NULL, it->object);
 	if (informer->synced && handler->synced)
 		handler->synced(handler);
+}
+
+void informer_keep_whole(struct informer *informer)
+{
+	assert(!informer->feed && informer->entries.len == 0);
+	informer->config.metadata_only = false;
 }
 
 void informer_start(struct informer *informer)
@@ -480,11 +564,16 @@ bool informer_wait_deletion(struct informer *informer, struct informer_wait *wai
 {
 	struct entry *entry = map_get(&informer->entries, key);
 
-	if (!entry || shows_deletion(entry->object, uid))
+	if (!entry || shows_deletion(entry_lend(informer, entry), uid))
 		return false;
 	wait->uid = uid;
 	list_append(&entry->waits, &wait->link);
 	return true;
+}
+
+const struct informer_config *informer_config(const struct informer *informer)
+{
+	return &informer->config;
 }
 
 const struct resource *informer_resource(const struct informer *informer)
@@ -501,7 +590,7 @@ struct object *informer_get(const struct informer *informer, struct str key)
 {
 	const struct entry *entry = map_get(&informer->entries, key);
 
-	return entry ? entry->object : NULL;
+	return entry ? entry_lend(informer, entry) : NULL;
 }
 
 struct object *informer_get_named(const struct informer *informer, struct str namespace, struct str name)
@@ -519,7 +608,7 @@ bool informer_next(const struct informer *informer, struct informer_cursor *curs
 	if (!next)
 		return false;
 	cursor->place = next;
-	cursor->object = ((const struct entry *)next->value)->object;
+	cursor->object = entry_lend(informer, next->value);
 	return true;
 }
 
@@ -538,7 +627,7 @@ bool informer_next_indexed(const struct informer *informer, int index, struct st
 		return false;
 	posting = LIST_ENTRY(next, const struct posting, link);
 	cursor->place = posting;
-	cursor->object = posting->entry->object;
+	cursor->object = entry_lend(informer, posting->entry);
 	return true;
 }
 

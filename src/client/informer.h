@@ -11,6 +11,11 @@
  *written at revision R does not plan from the cache again before that has reached R (read your writes;
  *client/reconciler.h): it hangs a struct informer_wait on the informer, which calls back when it has come that far.
  *
+ * Memory.  An informer holds whole objects, in process the very ones that everybody's caches hold; with metadata_only
+ *it keeps of each what client/metadata.h packs, in about 150 bytes with key and place in the map.  Then handlers and
+ * indexes are shown objects of which `meta` alone may be looked at, and those that are asked for are made when they are
+ * asked for and go when the loop turns: to look up some is cheap, to walk through all of them is not.
+ *
  *	struct informer *pods = informer_new(&(struct informer_config){.loop = loop, .transport = t, .resource = r});
  *	int by_node = informer_add_index(pods, pod_node_name);
  *	informer_add_handler(pods, &handler);
@@ -34,8 +39,9 @@ struct informer_config {
 	struct loop *loop;	     /* the owner's */
 	struct transport *transport; /* outlives the informer */
 	const struct resource *resource;
-	struct str namespace; /* empty: all */
-	struct str label_selector, field_selector;
+	struct str namespace;			   /* empty: all */
+	struct str label_selector, field_selector; /* texts outlive the informer */
+	bool metadata_only;
 };
 
 /* @old NULL: added; @new_ NULL: deleted (old is the last state known).  Both are borrowed; on the loop thread. */
@@ -84,6 +90,8 @@ struct informer *informer_free(struct informer *informer);
 int informer_add_index(struct informer *informer, informer_index_fn *index);
 /* At any time; a handler added late is told of every object there is.  It must outlive the informer. */
 void informer_add_handler(struct informer *informer, struct informer_handler *handler);
+/* Also before: it holds whole objects, whatever its configuration said. */
+void informer_keep_whole(struct informer *informer);
 void informer_start(struct informer *informer);
 
 bool informer_synced(const struct informer *informer);
@@ -95,6 +103,7 @@ bool informer_wait_revision(struct informer *informer, struct informer_wait *wai
  * `shown` will not run.
  */
 bool informer_wait_deletion(struct informer *informer, struct informer_wait *wait, struct str key, struct str uid);
+const struct informer_config *informer_config(const struct informer *informer);
 const struct resource *informer_resource(const struct informer *informer);
 size_t informer_len(const struct informer *informer);
 

@@ -37,31 +37,52 @@ struct informer_set *informer_set_free(struct informer_set *set)
 	return NULL;
 }
 
-static struct shared *shared_of(struct informer_set *set, const struct resource *resource)
+static struct shared *shared_of(struct informer_set *set, const struct resource *resource, struct str field_selector)
 {
 	struct shared *shared;
 
-	for (size_t i = 0; i < set->len; i++)
-		if (informer_resource(set->items[i].informer) == resource)
+	for (size_t i = 0; i < set->len; i++) {
+		const struct informer_config *config = informer_config(set->items[i].informer);
+
+		if (config->resource == resource && str_eq(config->field_selector, field_selector))
 			return &set->items[i];
+	}
 	set->items = xrealloc_array(set->items, set->len + 1, sizeof(*set->items));
 	shared = &set->items[set->len++];
-	*shared = (struct shared){.informer = informer_new(&(struct informer_config){
-					  .loop = set->loop, .transport = set->transport, .resource = resource})};
-	if (set->started)
-		informer_start(shared->informer);
+	*shared = (struct shared){.informer = informer_new(&(struct informer_config){.loop = set->loop,
+										     .transport = set->transport,
+										     .resource = resource,
+										     .field_selector = field_selector,
+										     .metadata_only = true})};
 	return shared;
 }
 
 struct informer *informer_set_get(struct informer_set *set, const struct resource *resource)
 {
-	return shared_of(set, resource)->informer;
+	return informer_set_get_selected(set, resource, STR_EMPTY);
+}
+
+struct informer *informer_set_get_selected(struct informer_set *set, const struct resource *resource,
+					   struct str field_selector)
+{
+	struct informer *informer = shared_of(set, resource, field_selector)->informer;
+
+	assert(!set->started);
+	informer_keep_whole(informer);
+	return informer;
+}
+
+struct informer *informer_set_get_metadata(struct informer_set *set, const struct resource *resource)
+{
+	assert(!set->started);
+	return shared_of(set, resource, STR_EMPTY)->informer;
 }
 
 int informer_set_index(struct informer_set *set, const struct resource *resource, informer_index_fn *index)
 {
-	struct shared *shared = shared_of(set, resource);
+	struct shared *shared = shared_of(set, resource, STR_EMPTY);
 
+	assert(!set->started);
 	for (size_t i = 0; i < shared->indexes_len; i++)
 		if (shared->indexes[i] == index)
 			return (int)i;

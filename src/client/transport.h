@@ -40,6 +40,11 @@ struct api_request {
 
 	/* LIST and watches */
 	struct str label_selector, field_selector;
+	/*
+	 * Watches: no more than the objects' metadata is wanted.  Of what comes only `meta` may be looked at: over
+	 * HTTPS it is a PartialObjectMetadata, in process the whole object where somebody holds it anyway.
+	 */
+	bool metadata_only;
 
 	/* DELETE */
 	const int64_t *grace_period_seconds;

@@ -1,8 +1,8 @@
 /*
  * The garbage collector: deletes what has lost its owners, and carries out orphaning and foreground deletion.
  *
- * It watches every resource that can be deleted.  In one process the objects are shared with everybody's caches, so a
- * replica costs an index entry.  A work key is "<place of the resource>:<object key>".  That an owner is gone is never
+ * It watches every resource that can be deleted, and looks at metadata alone: what no other controller needs whole is
+ * held as that.  A work key is "<place of the resource>:<object key>".  That an owner is gone is never
  * believed of the cache alone: observe() asks the server first.
  */
 #include "controllers/garbage_collector.h"
@@ -209,7 +209,7 @@ static void watch_all(struct garbage_collector *collector, struct controller_con
 		*watched = (struct watched){.handler = {.changed = on_changed},
 					    .collector = collector,
 					    .resource = &resources[i],
-					    .informer = informer_set_get(context->informers, &resources[i]),
+					    .informer = informer_set_get_metadata(context->informers, &resources[i]),
 					    .by_owner =
 						    informer_set_index(context->informers, &resources[i], index_owners),
 					    .place = (unsigned)collector->len};

@@ -3,7 +3,7 @@
  *
  * What is in a namespace is asked of the server, resource by resource (observe): a cache may not show yet what was
  * made last.  Informers only say when to look again: when something has gone from such a namespace, for pods when the
- * last one has.  Behaviour: facts/controllers.txt, `nsc`.
+ * last one has; metadata is enough for that.  Behaviour: facts/controllers.txt, `nsc`.
  */
 #include "controllers/namespace.h"
 
@@ -136,7 +136,7 @@ static void watch_contents(struct namespaces *controller, struct informer_set *s
 			continue;
 		*content = (struct content){.handler = {.changed = on_content},
 					    .controller = controller,
-					    .informer = informer_set_get(set, &resources[i])};
+					    .informer = informer_set_get_metadata(set, &resources[i])};
 		informer_add_handler(content->informer, &content->handler);
 	}
 }

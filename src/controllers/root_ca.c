@@ -1,6 +1,6 @@
 /*
  * The root CA publisher: every namespace has a ConfigMap kube-root-ca.crt with the cluster's authority, put right when
- * anybody changes it.
+ * anybody changes it.  Of all ConfigMaps it watches those alone.
  */
 #include "controllers/controller.h"
 #include "types/gen/core_v1.h"
@@ -68,8 +68,7 @@ static void plan_configmap(void *cookie UNUSED, const void *data, int64_t now UN
 
 static void map_configmap(void *cookie UNUSED, const struct object *configmap, struct informer_keys *keys)
 {
-	if (str_eq(configmap->meta->name, STR(NAME)))
-		informer_keys_add(keys, configmap->meta->namespace);
+	informer_keys_add(keys, configmap->meta->namespace);
 }
 
 static void *start(struct controller_context *context)
@@ -84,7 +83,8 @@ static void *start(struct controller_context *context)
 	controller->namespaces = client_resource("", "v1", "namespaces");
 	controller->configmaps = client_resource("", "v1", "configmaps");
 	controller->namespace_informer = informer_set_get(context->informers, controller->namespaces);
-	controller->configmap_informer = informer_set_get(context->informers, controller->configmaps);
+	controller->configmap_informer =
+		informer_set_get_selected(context->informers, controller->configmaps, STR("metadata.name=" NAME));
 	controller->reconciler = controller_reconciler(context, &ops, controller);
 	reconciler_add_source(controller->reconciler, controller->namespace_informer, NULL);
 	reconciler_add_source(controller->reconciler, controller->configmap_informer, map_configmap);

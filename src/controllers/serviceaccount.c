@@ -62,7 +62,7 @@ static void *start(struct controller_context *context)
 	controller->namespaces = client_resource("", "v1", "namespaces");
 	controller->accounts = client_resource("", "v1", "serviceaccounts");
 	controller->namespace_informer = informer_set_get(context->informers, controller->namespaces);
-	controller->account_informer = informer_set_get(context->informers, controller->accounts);
+	controller->account_informer = informer_set_get_metadata(context->informers, controller->accounts);
 	controller->reconciler = controller_reconciler(context, &ops, controller);
 	reconciler_add_source(controller->reconciler, controller->namespace_informer, NULL);
 	reconciler_add_source(controller->reconciler, controller->account_informer, map_account);

@@ -11,13 +11,14 @@ static int fake_call(struct transport *transport, const struct api_request *requ
 	return fake->answer(fake, request, ret, err);
 }
 
-static int fake_watch(struct transport *transport, const struct api_request *request UNUSED, uint64_t revision,
+static int fake_watch(struct transport *transport, const struct api_request *request, uint64_t revision,
 		      struct watch_sink *sink, struct transport_watch **ret, struct error *err UNUSED)
 {
 	struct fake_transport *fake = CONTAINER_OF(transport, struct fake_transport, transport);
 
 	fake->sink = sink;
 	fake->watch_revision = revision;
+	fake->metadata_only = request->metadata_only;
 	fake->watches++;
 	*ret = (struct transport_watch *)(void *)fake;
 	return 0;

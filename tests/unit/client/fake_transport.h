@@ -15,6 +15,7 @@ struct fake_transport {
 	void *cookie;
 	struct watch_sink *sink; /* of the watch that is open, or NULL */
 	uint64_t watch_revision; /* it was started from */
+	bool metadata_only;	 /* it was asked for */
 	unsigned watches;	 /* started so far */
 };
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "client/client.h"
-#include "client/informer.h"
+#include "client/informer_set.h"
 #include "fake_transport.h"
 #include "sys/loop.h"
 #include "types/gen/core_v1.h"
@@ -39,6 +39,12 @@ static void index_by_letter(const struct object *object, struct informer_keys *v
 static void index_by_data(const struct object *object, struct informer_keys *values)
 {
 	informer_keys_add(values, OBJECT_AS(core_v1_config_map, object)->data.items[0].value);
+}
+
+static void index_by_owner(const struct object *object, struct informer_keys *values)
+{
+	SLICE_FOREACH (owner, object->meta->owner_references)
+		informer_keys_add(values, owner->uid);
 }
 
 struct fixture {
@@ -298,6 +304,180 @@ static void test_late_deliveries_are_dropped(void **state UNUSED)
 	teardown(&f);
 }
 
+/* --- Metadata alone --- */
+
+static void setup_metadata(struct fixture *f)
+{
+	*f = (struct fixture){.loop = loop_new(), .seen = {.handler = {.changed = on_changed}}};
+	fake_transport_init(&f->fake);
+	f->informer = informer_new(&(struct informer_config){.loop = f->loop,
+							     .transport = &f->fake.transport,
+							     .resource = client_resource("", "v1", "configmaps"),
+							     .metadata_only = true});
+	f->by_data = informer_add_index(f->informer, index_by_owner);
+	informer_add_handler(f->informer, &f->seen.handler);
+	informer_start(f->informer);
+	assert_true(f->fake.metadata_only);
+}
+
+/* With all there is to its ties to others, and with much that is not kept. */
+static struct object *tied(const char *name, uint64_t revision)
+{
+	static const bool yes = true;
+	static const struct timestamp when = {1700000000, 0, true};
+	static const struct str finalizers[] = {STR_INIT("orphan"), STR_INIT("example.com/a")};
+	static const struct meta_v1_owner_reference owners[] = {
+		{STR_INIT("apps/v1"), STR_INIT("ReplicaSet"), STR_INIT("rs"), STR_INIT("uid-of-rs"), &yes, NULL},
+		{STR_INIT("v1"), STR_INIT("Node"), STR_INIT("n"), STR_INIT("uid-of-n"), NULL, &yes}};
+	struct str_pair pair = {STR("k"), STR("v")};
+	struct core_v1_config_map map = {.metadata = {.namespace = STR("ns"),
+						      .name = str_from(name),
+						      .uid = STR("0b0e2c9c-77c4-4a5e-9c8c-6a9d2f3c1e55"),
+						      .generation = 7,
+						      .labels = {&pair, 1},
+						      .annotations = {&pair, 1},
+						      .deletion_timestamp = &when,
+						      .owner_references = {owners, 2},
+						      .finalizers = {finalizers, 2}},
+					 .data = {&pair, 1}};
+	struct object *object = object_publish(&schema_core_v1_config_map, &map);
+
+	object_set_revision(object, revision);
+	return object;
+}
+
+static void assert_tied(const struct object *object, uint64_t revision)
+{
+	const struct meta_v1_object_meta *meta = object->meta;
+
+	assert_ptr_equal(object->schema, &schema_meta_v1_partial_object_metadata);
+	assert_int_equal(object->revision, revision);
+	assert_str_equal(meta->namespace, "ns");
+	assert_str_equal(meta->name, "b");
+	assert_str_equal(meta->uid, "0b0e2c9c-77c4-4a5e-9c8c-6a9d2f3c1e55");
+	assert_int_equal(meta->deletion_timestamp->seconds, 1700000000);
+	assert_int_equal(meta->finalizers.len, 2);
+	assert_str_equal(meta->finalizers.items[1], "example.com/a");
+	assert_int_equal(meta->owner_references.len, 2);
+	assert_str_equal(meta->owner_references.items[0].api_version, "apps/v1");
+	assert_str_equal(meta->owner_references.items[0].kind, "ReplicaSet");
+	assert_str_equal(meta->owner_references.items[0].name, "rs");
+	assert_true(*meta->owner_references.items[0].controller);
+	assert_null(meta->owner_references.items[0].block_owner_deletion);
+	assert_str_equal(meta->owner_references.items[1].uid, "uid-of-n");
+	assert_true(*meta->owner_references.items[1].block_owner_deletion);
+	assert_int_equal(meta->labels.len, 0);
+	assert_int_equal(meta->annotations.len, 0);
+}
+
+static void test_metadata_is_kept_packed(void **state UNUSED)
+{
+	struct object *held;
+	struct fixture f;
+
+	setup_metadata(&f);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "a", "x", 3), 3, false);
+	fake_send(&f.fake, WATCH_ADDED, tied("b", 2), 2, false);
+	fake_send(&f.fake, WATCH_BOOKMARK, NULL, 10, true);
+	assert_seen(&f, "+a +b ");
+	assert_str_equal(informer_get_named(f.informer, STR("ns"), STR("a"))->meta->uid, "a");
+	held = object_ref(informer_get(f.informer, STR("ns/b")));
+	assert_tied(held, 2);
+	assert_int_equal(count_indexed(&f, f.by_data, "uid-of-n"), 1);
+	assert_int_equal(count_indexed(&f, f.by_data, "nobody"), 0);
+	/* What was lent goes when the loop turns, but for what is held. */
+	settle(&f);
+	assert_tied(held, 2);
+	object_unref(held);
+	INFORMER_FOREACH(it, f.informer)
+	assert_non_null(it->object->data);
+	/* Ties that go, and an object that goes. */
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "b", "x", 11), 11, false);
+	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "a", "x", 12), 12, false);
+	assert_seen(&f, "~b -a ");
+	assert_int_equal(count_indexed(&f, f.by_data, "uid-of-n"), 0);
+	assert_null(informer_get(f.informer, STR("ns/b"))->meta->deletion_timestamp);
+	assert_int_equal(informer_len(f.informer), 1);
+	teardown(&f);
+}
+
+struct last_seen {
+	struct informer_handler handler;
+	struct object *old;
+};
+
+static void keep_old(struct informer_handler *handler, struct object *old, struct object *new_)
+{
+	struct last_seen *last = CONTAINER_OF(handler, struct last_seen, handler);
+
+	if (!new_)
+		last->old = object_ref(old);
+}
+
+/* Handlers are told what was known of an object that went unseen, and waits for its deletion end with it. */
+static void test_metadata_tells_what_went_unseen(void **state UNUSED)
+{
+	struct last_seen last = {.handler = {.changed = keep_old}};
+	unsigned order = 0;
+	struct waiter waiter = {{.shown = on_shown}, &order, 0};
+	struct fixture f;
+
+	setup_metadata(&f);
+	informer_add_handler(f.informer, &last.handler);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "a", "x", 3), 3, false);
+	fake_send(&f.fake, WATCH_ADDED, tied("b", 2), 2, false);
+	fake_send(&f.fake, WATCH_BOOKMARK, NULL, 10, true);
+	settle(&f);
+	assert_true(informer_wait_deletion(f.informer, &waiter.wait, STR("ns/a"), STR("a")));
+	assert_false(informer_wait_deletion(f.informer, &waiter.wait, STR("ns/b"), STR_EMPTY)); /* it is going */
+	fake_send(&f.fake, WATCH_MODIFIED, fake_config_map("ns", "a", "y", 11), 11, false);
+	settle(&f);
+	assert_int_equal(waiter.shown, 0);
+	fake_close(&f.fake, ERR_EXPIRED);
+	wait_for_watch(&f, 2);
+	fake_send(&f.fake, WATCH_ADDED, fake_config_map("ns", "a", "y", 11), 11, false);
+	fake_send(&f.fake, WATCH_BOOKMARK, NULL, 20, true);
+	settle(&f);
+	assert_tied(last.old, 2);
+	last.old = object_unref(last.old);
+	assert_int_equal(waiter.shown, 0);
+	fake_send(&f.fake, WATCH_DELETED, fake_config_map("ns", "a", "y", 21), 21, false);
+	settle(&f);
+	assert_int_equal(waiter.shown, 1);
+	assert_str_equal(last.old->meta->uid, "a");
+	object_unref(last.old);
+	teardown(&f);
+}
+
+/* In a set a resource is held once: whole as soon as one wants it so, whatever the order. */
+static void test_set_settles_what_is_held(void **state UNUSED)
+{
+	const struct resource *maps = client_resource("", "v1", "configmaps"),
+			      *secrets = client_resource("", "v1", "secrets"),
+			      *pods = client_resource("", "v1", "pods");
+	struct loop *loop = loop_new();
+	struct fake_transport fake;
+	struct informer_set *set;
+	struct informer *informer;
+
+	fake_transport_init(&fake);
+	set = informer_set_new(loop, &fake.transport);
+	informer = informer_set_get_metadata(set, maps);
+	assert_ptr_equal(informer_set_get(set, maps), informer);
+	assert_ptr_equal(informer_set_get_metadata(set, maps), informer);
+	assert_ptr_equal(informer_set_get(set, pods), informer_set_get_metadata(set, pods));
+	assert_ptr_not_equal(informer_set_get_selected(set, secrets, STR("metadata.name=a")),
+			     informer_set_get_metadata(set, secrets));
+	assert_false(informer_config(informer_set_get_metadata(set, maps))->metadata_only);
+	assert_false(informer_config(informer_set_get_metadata(set, pods))->metadata_only);
+	assert_true(informer_config(informer_set_get_metadata(set, secrets))->metadata_only);
+	assert_false(informer_config(informer_set_get_selected(set, secrets, STR("metadata.name=a")))->metadata_only);
+	informer_set_start(set);
+	assert_int_equal(fake.watches, 4);
+	informer_set_free(set);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +489,9 @@ int main(void)
 		cmocka_unit_test(test_waits_for_revisions),
 		cmocka_unit_test(test_waits_for_deletions),
 		cmocka_unit_test(test_late_deliveries_are_dropped),
+		cmocka_unit_test(test_metadata_is_kept_packed),
+		cmocka_unit_test(test_metadata_tells_what_went_unseen),
+		cmocka_unit_test(test_set_settles_what_is_held),
 	};
 
 	return cmocka_run_group_tests_name("informer", tests, NULL, NULL);
