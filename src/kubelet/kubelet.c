@@ -34,9 +34,9 @@ struct kubelet {
 	struct kubelet_context context;
 	struct loop *loop;
 	struct worker_pool *pool;
-	struct arena arena; /* of what lives as long as the kubelet */
-	struct informer *pod_informer, *service_informer;
-	struct informer_handler pod_handler, service_handler;
+	struct arena arena;						  /* of what lives as long as the kubelet */
+	struct informer *pod_informer, *service_informer, *node_informer; /* the node's own pods, and the node */
+	struct informer_handler pod_handler, service_handler, node_handler;
 	struct pods *pods;
 	struct kubelet_server *server; /* loop thread; NULL: it has none */
 	struct node_object *node;
@@ -152,6 +152,11 @@ static void on_pods_synced(struct informer_handler *handler)
 		orphans_remove(TAKE_PTR(kubelet->orphans), kubelet->pod_informer);
 }
 
+static void on_node(struct informer_handler *handler, struct object *old UNUSED, struct object *new_)
+{
+	pods_set_node(CONTAINER_OF(handler, struct kubelet, node_handler)->pods, new_);
+}
+
 static void drop_services(struct object **services, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -247,6 +252,13 @@ struct kubelet *kubelet_new(const struct kubelet_config *config)
 		.field_selector = arena_printf(&kubelet->arena, "spec.nodeName=" STR_FMT, STR_ARG(config->node_name))});
 	kubelet->service_informer = informer_new(&(struct informer_config){
 		.loop = kubelet->loop, .transport = config->transport, .resource = kubelet->context.services});
+	kubelet->node_informer = informer_new(&(struct informer_config){
+		.loop = kubelet->loop,
+		.transport = config->transport,
+		.resource = kubelet->context.nodes,
+		.field_selector = arena_printf(&kubelet->arena, "metadata.name=" STR_FMT, STR_ARG(config->node_name))});
+	kubelet->node_handler = (struct informer_handler){.changed = on_node};
+	informer_add_handler(kubelet->node_informer, &kubelet->node_handler);
 	kubelet->pod_handler = (struct informer_handler){.changed = on_pod, .synced = on_pods_synced};
 	kubelet->service_handler = (struct informer_handler){.changed = on_service};
 	informer_add_handler(kubelet->pod_informer, &kubelet->pod_handler);
@@ -274,6 +286,7 @@ int kubelet_run(struct kubelet *kubelet, struct error *err)
 	if (node_object_start(kubelet->node, err) < 0)
 		return -(int)err->code;
 	log_rotator_start(kubelet->log_rotator);
+	informer_start(kubelet->node_informer);
 	informer_start(kubelet->service_informer);
 	informer_start(kubelet->pod_informer);
 	loop_run(kubelet->loop);
@@ -294,6 +307,7 @@ struct kubelet *kubelet_free(struct kubelet *kubelet)
 	probes_stop(kubelet->context.probes);
 	node_object_stop(kubelet->node);
 	log_rotator_stop(kubelet->log_rotator);
+	informer_free(kubelet->node_informer);
 	informer_free(kubelet->pod_informer);
 	informer_free(kubelet->service_informer);
 	recorder_stop(kubelet->context.recorder, EVENT_FLUSH_NS);

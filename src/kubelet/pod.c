@@ -7,6 +7,7 @@
 #include "client/fault.h"
 #include "kubelet/kubelet_metrics.h"
 #include "kubelet/pod_sync.h"
+#include "logic/pod.h"
 #include "sys/crash.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
@@ -22,6 +23,9 @@ enum pod_state {
 		POD_STATE_MAX
 };
 
+/* Whether the node takes the pod; decided once, in the order in which pods come. */
+enum admission { ADMISSION_OPEN, ADMISSION_ADMITTED, ADMISSION_REFUSED };
+
 /* Bits of the states that may follow. */
 static const unsigned followers[POD_STATE_MAX] = {
 	[POD_IDLE] = 1 << POD_RUNNING,
@@ -34,6 +38,9 @@ struct pod {
 	struct str uid; /* follows the struct */
 	struct object *object;
 	enum pod_state state;
+	enum admission admission;
+	struct pod_rejection rejection; /* when it is refused; text in `arena` */
+	struct arena arena;
 	bool vanished; /* the API has let go of it */
 	bool gone;     /* nothing of it is left here */
 	bool turned;   /* a turn of it is over */
@@ -55,6 +62,7 @@ struct pods {
 	struct loop *loop;
 	struct worker_pool *pool;
 	struct map by_uid;
+	struct object *node; /* as the API has it, or NULL */
 	bool stopped;
 };
 
@@ -90,6 +98,43 @@ static void leave_alone(struct pod *pod, int64_t time)
 				"kubelet crashed at work on this pod and leaves it alone for a while");
 }
 
+/* What the node gives room to: pods that were let in and have not ended. */
+static struct pod_neighbours neighbours_of(const struct pods *pods, struct arena *arena)
+{
+	const struct core_v1_pod **items = ARENA_NEW_N(arena, const struct core_v1_pod *, pods->by_uid.len + 1);
+	size_t len = 0;
+
+	MAP_FOREACH (it, &pods->by_uid) {
+		const struct pod *other = it->value;
+
+		if (other->admission == ADMISSION_ADMITTED && !other->gone && !other->vanished && other->object &&
+		    !pod_is_finished(OBJECT_AS(core_v1_pod, other->object)))
+			items[len++] = OBJECT_AS(core_v1_pod, other->object);
+	}
+	return (struct pod_neighbours){
+		.node = pods->node ? OBJECT_AS(core_v1_node, pods->node) : NULL, .pods = items, .len = len};
+}
+
+/*
+ * Decides here, on the loop, so that two pods never both count on what is left.  A pod that has a start time was let in
+ * by a former life of the kubelet.
+ */
+static void decide_admission(struct pod *pod)
+{
+	const struct core_v1_pod *wanted = OBJECT_AS(core_v1_pod, pod->object);
+	struct arena cleanup_arena arena = {0};
+	struct pod_neighbours neighbours;
+
+	if (pod->admission != ADMISSION_OPEN)
+		return;
+	neighbours = neighbours_of(pod->pods, &arena);
+	pod->admission =
+		wanted->status.start_time || wanted->metadata.deletion_timestamp ||
+				pod_admit(pod->pods->context->config, &neighbours, wanted, &pod->arena, &pod->rejection)
+			? ADMISSION_ADMITTED
+			: ADMISSION_REFUSED;
+}
+
 static void start_turn(struct pod *pod)
 {
 	int64_t quarantine = crash_quarantine_left(COMPONENT, pod->uid, clock_monotonic_ns());
@@ -99,11 +144,14 @@ static void start_turn(struct pod *pod)
 		leave_alone(pod, quarantine);
 		return;
 	}
+	decide_admission(pod);
 	turn = XNEW(struct turn);
-	*turn = (struct turn){
-		.pod = pod,
-		.began = clock_monotonic_ns(),
-		.sync = {.object = object_ref(pod->object), .vanished = pod->vanished, .memory = &pod->memory}};
+	*turn = (struct turn){.pod = pod,
+			      .began = clock_monotonic_ns(),
+			      .sync = {.object = object_ref(pod->object),
+				       .vanished = pod->vanished,
+				       .memory = &pod->memory,
+				       .rejection = pod->admission == ADMISSION_REFUSED ? &pod->rejection : NULL}};
 	set_state(pod, POD_RUNNING);
 	loop_timer_stop(&pod->timer);
 	worker_pool_submit(pod->pods->pool, run_turn, turn);
@@ -123,6 +171,7 @@ static void pod_free(struct pod *pod)
 {
 	loop_timer_stop(&pod->timer);
 	pod_memory_release(&pod->memory);
+	arena_release(&pod->arena);
 	object_unref(pod->object);
 	free(pod);
 }
@@ -157,6 +206,8 @@ static void on_done(struct loop_call *call)
 
 	count_turn(pod, turn);
 	pod->gone = turn->sync.gone;
+	if (turn->sync.begun)
+		pod->admission = ADMISSION_ADMITTED;
 	object_unref(turn->sync.object);
 	free(turn);
 	if (dirty)
@@ -231,6 +282,12 @@ void pods_set(struct pods *pods, struct str uid, struct object *object)
 	wake(pod);
 }
 
+void pods_set_node(struct pods *pods, struct object *node)
+{
+	object_unref(pods->node);
+	pods->node = node ? object_ref(node) : NULL;
+}
+
 void pods_wake(struct pods *pods, struct str uid)
 {
 	struct pod *pod = map_get(&pods->by_uid, uid);
@@ -271,6 +328,7 @@ struct pods *pods_free(struct pods *pods)
 	MAP_FOREACH (it, &pods->by_uid)
 		pod_free(it->value);
 	map_release(&pods->by_uid);
+	object_unref(pods->node);
 	free(pods);
 	return NULL;
 }

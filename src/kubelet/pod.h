@@ -27,6 +27,8 @@ struct worker_pool;
 struct pods *pods_new(const struct kubelet_context *context, struct loop *loop, struct worker_pool *pool);
 /* The API's view changed: @object NULL, the pod is gone from it.  Loop thread, as all below. */
 void pods_set(struct pods *pods, struct str uid, struct object *object);
+/* The node as the API has it, or NULL: what it has room for and lets in from now on. */
+void pods_set_node(struct pods *pods, struct object *node);
 void pods_wake(struct pods *pods, struct str uid);
 void pods_wake_all(struct pods *pods);
 /* The pod's object as the API had it last, borrowed; NULL when it is not ours. */

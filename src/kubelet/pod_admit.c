@@ -1,6 +1,8 @@
 /* What the node itself asks of a pod; see pod_admit.h. */
 #include "kubelet/pod_admit.h"
 
+#include "kubelet/pod_fit.h"
+
 /* Safe ones: of a pod's own namespace, and no trouble for other pods (upstream's list). */
 static const char *const safe[] = {
 	"kernel.shm_rmid_forced",
@@ -103,17 +105,17 @@ static bool admit_sysctl(const struct kubelet_config *config, const struct core_
 	return true;
 }
 
-bool pod_admit(const struct kubelet_config *config, const struct core_v1_pod *pod, struct arena *arena,
-	       struct pod_rejection *ret)
+bool pod_admit(const struct kubelet_config *config, const struct pod_neighbours *neighbours,
+	       const struct core_v1_pod *pod, struct arena *arena, struct pod_rejection *ret)
 {
+	if (pod->spec.security_context)
+		SLICE_FOREACH (sysctl, pod->spec.security_context->sysctls)
+			if (!admit_sysctl(config, pod, with_dots(sysctl->name, arena), arena, ret))
+				return false;
 	if (pod->spec.os && !str_eq(pod->spec.os->name, STR("linux"))) {
 		*ret = (struct pod_rejection){"PodOSNotSupported",
 					      STR("Failed to admit pod as the OS field doesn't match node OS")};
 		return false;
 	}
-	if (pod->spec.security_context)
-		SLICE_FOREACH (sysctl, pod->spec.security_context->sysctls)
-			if (!admit_sysctl(config, pod, with_dots(sysctl->name, arena), arena, ret))
-				return false;
-	return true;
+	return pod_fits(neighbours, pod, arena, ret);
 }

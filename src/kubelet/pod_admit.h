@@ -1,6 +1,6 @@
 /*
- * What the node itself asks of a pod before it starts anything of it: that it is of this operating system, and that its
- * sysctls are safe or allowed.  Who schedules cannot know; a pod that is refused has failed.  Pure.
+ * What the node itself asks of a pod before it starts anything of it: that its sysctls are safe or allowed, that it is
+ * of this operating system, and that it fits (pod_fit.h).  A pod that is refused has failed.  Pure.
  */
 #ifndef WHERRY_KUBELET_POD_ADMIT_H
 #define WHERRY_KUBELET_POD_ADMIT_H
@@ -13,9 +13,16 @@ struct pod_rejection {
 	struct str message;
 };
 
+/* Beside what a pod would be. */
+struct pod_neighbours {
+	const struct core_v1_node *node; /* as the API has it; NULL: not known yet, and nothing is refused for it */
+	const struct core_v1_pod *const *pods; /* those let in before that have not ended */
+	size_t len;
+};
+
 /* False: refused, *ret (its text in @arena) says why. */
-bool pod_admit(const struct kubelet_config *config, const struct core_v1_pod *pod, struct arena *arena,
-	       struct pod_rejection *ret);
+bool pod_admit(const struct kubelet_config *config, const struct pod_neighbours *neighbours,
+	       const struct core_v1_pod *pod, struct arena *arena, struct pod_rejection *ret);
 /* May --allowed-unsafe-sysctls say this: "net.*", "kernel.msgmax"?  Only what a pod has a namespace of its own for. */
 bool pod_admit_is_sysctl_pattern(struct str pattern);
 

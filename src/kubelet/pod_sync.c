@@ -11,7 +11,6 @@
 #include "kubelet/container_config.h"
 #include "kubelet/container_start.h"
 #include "kubelet/lifecycle.h"
-#include "kubelet/pod_admit.h"
 #include "kubelet/pod_cgroup.h"
 #include "kubelet/pod_garbage.h"
 #include "kubelet/pod_plan.h"
@@ -257,23 +256,23 @@ static struct core_v1_pod_status rejected_status(const struct turn *turn, const 
 /* False: the node refuses the pod, and has said so or will.  What was begun once is not asked about again. */
 static bool admit(struct turn *turn)
 {
+	const struct pod_rejection *rejection = turn->sync->rejection;
 	const struct core_v1_pod *pod = turn->view.pod;
 	struct core_v1_pod_status status;
-	struct pod_rejection rejection;
 	struct error err = {0};
 
-	if (turn->view.all_sandboxes.len || pod_is_finished(pod) ||
-	    pod_admit(turn->context->config, pod, turn->arena, &rejection))
+	turn->sync->begun = turn->view.all_sandboxes.len;
+	if (!rejection || turn->sync->begun || pod_is_finished(pod))
 		return true;
-	status = rejected_status(turn, &rejection);
+	status = rejected_status(turn, rejection);
 	if (status_write(turn->context, pod, &status, turn->arena, &err) < 0) {
 		log_warn("cannot refuse a pod", "pod=" STR_FMT " error=\"%s\"", STR_ARG(pod->metadata.name),
 			 err.message);
 		wake_at(turn, turn->now + RUNTIME_RETRY_NS);
 		return false;
 	}
-	pod_event(turn->context, turn->view.object, NULL, STR_EMPTY, "Warning", rejection.reason, STR_FMT,
-		  STR_ARG(rejection.message));
+	pod_event(turn->context, turn->view.object, NULL, STR_EMPTY, "Warning", rejection->reason, STR_FMT,
+		  STR_ARG(rejection->message));
 	return false;
 }
 

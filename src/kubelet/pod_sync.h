@@ -8,6 +8,7 @@
 #ifndef WHERRY_KUBELET_POD_SYNC_H
 #define WHERRY_KUBELET_POD_SYNC_H
 
+#include "kubelet/pod_admit.h"
 #include "kubelet/pod_memory.h"
 #include "kubelet/pod_view.h"
 
@@ -15,8 +16,10 @@ struct pod_sync {
 	struct object *object; /* the pod as the API has it; for one that vanished, as it had it last */
 	bool vanished;	       /* it is no longer in the API: clean up, tell nobody */
 	struct pod_memory *memory;
+	const struct pod_rejection *rejection; /* NULL: the node lets it in */
 
 	/* results */
+	bool begun;	 /* something of it had been made, whatever the node says now */
 	bool gone;	 /* nothing of it is left and the API knows */
 	int64_t wake_at; /* wall clock; 0: when something happens */
 };

@@ -32,6 +32,7 @@ static const struct {
 
 static void table(void **state UNUSED)
 {
+	const struct pod_neighbours alone = {0};
 	struct str allowed[] = {STR("kernel.msgmax"), STR("net.core.*")};
 	struct test_node node;
 
@@ -40,7 +41,7 @@ static void table(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const char *json = str_c(arena_printf(&node.arena, "{\"spec\":{%s}}", rows[i].spec));
 		struct pod_rejection rejection = {0};
-		bool admitted = pod_admit(&node.config, test_node_pod(&node, json), &node.arena, &rejection);
+		bool admitted = pod_admit(&node.config, &alone, test_node_pod(&node, json), &node.arena, &rejection);
 
 		if (admitted != !rows[i].reason)
 			fail_msg("%s: %d", rows[i].about, admitted);
