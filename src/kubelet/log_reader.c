@@ -7,11 +7,13 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "kubelet/log_rotate.h"
 #include "types/timestamp.h"
 
 #define BLOCK_SIZE	(32 * KIB)
 #define FRACTION_DIGITS 9
 #define TIME_LENGTH_MAX 64
+#define SWITCH_ATTEMPTS 3 /* rotations are seconds apart */
 
 struct log_reader {
 	struct log_options options;
@@ -206,6 +208,31 @@ int log_reader_open(struct str path, const struct log_options *options, struct l
 	return 0;
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* What came after @ours, when @there has our name now: the file rotated away last, or @there; -1: neither any more. */
+static int open_next(const struct log_reader *reader, const struct stat *ours, const struct stat *there)
+{
+	struct error ignored = {0};
+	struct stat st;
+	int fd = -1;
+
+	if (log_open_rotated(str_from(reader->path), &fd, &ignored) == 0 && fd >= 0 && fstat(fd, &st) == 0 &&
+	    !is_same(&st, ours) && !is_same(&st, there))
+		return fd;
+	close_fd(fd);
+	fd = open(reader->path, O_RDONLY | O_CLOEXEC);
+	/* Rotated between two looks: the one that was there is to be read first. */
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !is_same(&st, there))) {
+		close_fd(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /*
  * The file of our name is another one now, or was emptied: go on with its beginning, but not before the old one is read
  * to its end.  True when there is more to read.
@@ -213,25 +240,28 @@ int log_reader_open(struct str path, const struct log_options *options, struct l
 static bool switch_file(struct log_reader *reader)
 {
 	struct stat ours, there;
-	int fd;
+	int fd = -1;
 
-	/* Ours after theirs: once there is a new file nothing is written to the old one any more. */
-	if (stat(reader->path, &there) < 0 || fstat(reader->fd, &ours) < 0)
+	for (int attempt = 0; attempt < SWITCH_ATTEMPTS && fd < 0; attempt++) {
+		/* Ours after theirs: once there is a new file nothing is written to the old one any more. */
+		if (stat(reader->path, &there) < 0 || fstat(reader->fd, &ours) < 0)
+			return false;
+		if (is_same(&ours, &there)) {
+			if (there.st_size >= reader->offset)
+				return false;
+			break;
+		}
+		if (ours.st_size > reader->offset)
+			return true;
+		fd = open_next(reader, &ours, &there);
+	}
+	if (fd < 0 && !is_same(&ours, &there))
 		return false;
-	if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino) {
-		if (there.st_size >= reader->offset)
-			return false;
-		reader->offset = 0;
-	} else if (ours.st_size > reader->offset) {
-		return true;
-	} else {
-		fd = open(reader->path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return false;
+	if (fd >= 0) {
 		close_fd(reader->fd);
 		reader->fd = fd;
-		reader->offset = 0;
 	}
+	reader->offset = 0;
 	buf_clear(&reader->raw);
 	reader->seen = 0;
 	return true;

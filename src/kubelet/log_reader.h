@@ -4,8 +4,12 @@
  *
  * What comes out is the text alone (or after its time), as upstream's kubelet gives it out.  A reader is pulled: it
  * reads the file on and says whether there is more, whether it has met the end of what there is, or whether it is done.
- * A file that was renamed away and made anew (rotation) is left for the new one once it is read to its end.  The caller
- * knows when the container writes no more: log_reader_finish() then makes the end of the file the end.
+ * A file that was renamed away and made anew (rotation) is left for the one after it once it is read to its end.  The
+ * caller knows when the container writes no more: log_reader_finish() then makes the end of the file the end.
+ *
+ * Of the files that were rotated away the newest is still read; the older ones are compressed by then (log_rotate.h),
+ * and a follower so far behind goes on with what is not: at the default size of 10 MiB it has to be more than 10 MiB
+ * behind.  Upstream goes on with the present file at once.
  *
  * One thread at a time; reading blocks for the disk.
  */

@@ -242,6 +242,26 @@ int log_rotate(const struct log_policy *policy, struct str path, int64_t now,
 	return r;
 }
 
+int log_open_rotated(struct str path, int *ret_fd, struct error *err)
+{
+	struct rotation rotation = {.dir_fd = -1};
+	int r = open_rotation(&rotation, path, err), fd = -1;
+
+	for (size_t i = rotation.rotated.len; r == 0 && fd < 0 && i-- > 0;) {
+		struct str name = rotation.rotated.items[i];
+
+		if (str_has_suffix(name, STR(COMPRESSED)) || str_has_suffix(name, STR(UNFINISHED)))
+			continue;
+		fd = openat(rotation.dir_fd, str_c(name), O_RDONLY | O_CLOEXEC);
+		if (fd < 0 && errno != ENOENT)
+			r = error_set_errno(err, errno, "open log " STR_FMT, STR_ARG(name));
+	}
+	release_rotation(&rotation);
+	if (r == 0)
+		*ret_fd = fd;
+	return r;
+}
+
 int log_remove(struct str path, struct error *err)
 {
 	struct rotation rotation = {.dir_fd = -1};

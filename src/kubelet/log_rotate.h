@@ -34,5 +34,10 @@ int log_rotate(const struct log_policy *policy, struct str path, int64_t now,
 	       int (*reopen)(void *cookie, struct error *err), void *cookie, struct error *err) MUST_CHECK;
 /* Removes the log at @path and all that was rotated away from it. */
 int log_remove(struct str path, struct error *err) MUST_CHECK;
+/*
+ * Opens the newest file that was rotated away from the log at @path and is not compressed: what was written just before
+ * the present one.  *ret_fd -1: there is none, or it has just been compressed.
+ */
+int log_open_rotated(struct str path, int *ret_fd, struct error *err) MUST_CHECK;
 
 #endif

@@ -139,6 +139,62 @@ static void test_follow(void **state UNUSED)
 	unlink(rotated);
 }
 
+static void rotate(const char *to)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s.%s", path, to);
+	assert_int_equal(rename(path, name), 0);
+}
+
+static void drop(const char *to)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s.%s", path, to);
+	assert_int_equal(unlink(name), 0);
+}
+
+/* A follower behind reads the file that was rotated away last too; older ones are compressed and passed over. */
+static void test_behind(void **state UNUSED)
+{
+	static const struct log_options options = {.follow = true, .tail = -1, .limit = -1};
+	struct buf cleanup_buf out;
+	struct log_reader *reader;
+	char compressed[96];
+
+	snprintf(compressed, sizeof(compressed), "%s.20260102-030405.gz", path);
+	buf_init(&out, MIB);
+	put(T1 "stdout F one\n", O_TRUNC);
+	reader = open_log(&options);
+	assert_int_equal(read_on(reader, &out), LOG_READ_WAIT);
+	put(T1 "stdout F late\n", O_APPEND);
+	rotate("20260102-030405");
+	put(T1 "stdout F two\n", O_EXCL);
+	rotate("20260102-030406");
+	put(T1 "stdout F three\n", O_EXCL);
+	drop("20260102-030405"); /* as compressing does */
+	put_at(compressed, "compressed", O_TRUNC);
+	assert_int_equal(read_on(reader, &out), LOG_READ_WAIT);
+	assert_str_equal(buf_view(&out), "one\nlate\ntwo\nthree\n");
+	for (int i = 7; i < 10; i++) {
+		char time[] = "20260102-030400";
+
+		time[14] = (char)('0' + i);
+		rotate(time);
+		put(i == 9 ? T2 "stdout F six\n" : i == 8 ? T2 "stdout F five\n" : T2 "stdout F four\n", O_EXCL);
+	}
+	drop("20260102-030406");
+	drop("20260102-030407");
+	drop("20260102-030408");
+	log_reader_finish(reader);
+	assert_int_equal(read_on(reader, &out), LOG_READ_END);
+	assert_str_equal(buf_view(&out), "one\nlate\ntwo\nthree\nfive\nsix\n");
+	drop("20260102-030409");
+	unlink(compressed);
+	log_reader_free(reader);
+}
+
 /* A tail that begins in another block than the file's end, and lines longer than a block. */
 static void test_long(void **state UNUSED)
 {
@@ -207,10 +263,8 @@ static int teardown(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_follow),
-		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_no_log),
+		cmocka_unit_test(test_cases), cmocka_unit_test(test_follow), cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_long),  cmocka_unit_test(test_no_log),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
