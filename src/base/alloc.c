@@ -1,7 +1,11 @@
 /* Heap memory that cannot fail; see alloc.h. */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdio.h>
+
+#define KEPT_AT_TOP (256 * 1024)
+#define LARGE	    (1024 * 1024)
 
 static _Noreturn void out_of_memory(size_t size)
 {
@@ -52,6 +56,17 @@ void *xmemdup(const void *p, size_t size)
 char *xstrdup(const char *s)
 {
 	return xmemdup(s, strlen(s));
+}
+
+void alloc_init(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_AT_TOP);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
+}
+
+void alloc_trim(void)
+{
+	(void)malloc_trim(0);
 }
 
 int close_fd(int fd)

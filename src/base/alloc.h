@@ -63,6 +63,15 @@ void *xrealloc_array(void *p, size_t len, size_t size) __attribute__((returns_no
 void *xmemdup(const void *p, size_t size) __attribute__((malloc, returns_nonnull));
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 
+/*
+ * What is freed at the top of a heap goes back to the kernel, and large pieces always do.  Without this the C library
+ * lets the two thresholds grow with the largest piece ever freed, and a burst's memory stays.  At the start of a
+ * process.
+ */
+void alloc_init(void);
+/* Gives back what is free in between too; takes milliseconds, so for when nobody waits.  Any thread. */
+void alloc_trim(void);
+
 #define XNEW(type) ((type *)xcalloc(1, sizeof(type)))
 
 /* Checked arithmetic on sizes from outside: false when the result does not fit. */

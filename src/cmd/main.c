@@ -23,6 +23,7 @@ static void usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+	alloc_init();
 	if (argc < 2) {
 		usage(stderr);
 		return 2;

@@ -289,6 +289,22 @@ static void delete_expired(struct committer *committer, int64_t now)
 	commit_all(committer, first, now);
 }
 
+/* What writes do in passing. */
+static void trim_idle(struct committer *committer, int64_t now)
+{
+	publish(committer, now, 0);
+	view_chain_collect(&committer->head.views);
+	if (committer->head.history.len == 0)
+		alloc_trim();
+}
+
+int64_t committer_due(const struct committer *committer)
+{
+	const struct store_expiry *expiry = head_next_expiry(&committer->head);
+
+	return MIN(expiry ? expiry->at : INT64_MAX, head_trim_due(&committer->head));
+}
+
 bool committer_tend(struct committer *committer)
 {
 	struct store_backend *backend = committer->backend;
@@ -306,5 +322,7 @@ bool committer_run(struct committer *committer, struct store_write *first, uint6
 	if (compact)
 		publish(committer, now, compact);
 	delete_expired(committer, now);
+	if (head_trim_due(&committer->head) <= now)
+		trim_idle(committer, now);
 	return committer_tend(committer);
 }

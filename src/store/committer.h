@@ -45,11 +45,13 @@ void committer_init(struct committer *committer, struct store_backend *backend, 
 void committer_release(struct committer *committer);
 /*
  * Commits the writes linked from @first, in batches, and deletes what has expired; lets go of revisions below
- * @compact.  True: there is more to do beside writing, soon.
+ * @compact and of what the window has passed.  True: there is more to do beside writing, soon.
  */
 bool committer_run(struct committer *committer, struct store_write *first, uint64_t compact);
 /* Lets the back end do what there is to do beside writing; true as above. */
 bool committer_tend(struct committer *committer);
+/* When there is something to do without a write, by committer_now(); INT64_MAX: never. */
+int64_t committer_due(const struct committer *committer);
 int64_t committer_now(const struct committer *committer);
 
 #endif

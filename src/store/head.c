@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "store/record.h"
 
+#define HISTORY_MIN 64
+
 static bool expires_before(const struct heap_node *a, const struct heap_node *b)
 {
 	return CONTAINER_OF(a, struct store_expiry, node)->at < CONTAINER_OF(b, struct store_expiry, node)->at;
@@ -24,17 +26,20 @@ void head_init(struct head *head, int64_t window_ns, uint64_t window_bytes)
 	heap_init(&head->expiries, expires_before);
 }
 
+static void history_resize(struct history *history, size_t cap)
+{
+	struct history_entry *entries = cap ? xcalloc(cap, sizeof(*entries)) : NULL;
+
+	for (size_t i = 0; i < history->len; i++)
+		entries[i] = *history_at(history, i);
+	free(history->entries);
+	*history = (struct history){.entries = entries, .len = history->len, .cap = cap};
+}
+
 static void history_push(struct history *history, struct history_entry entry)
 {
-	if (history->len == history->cap) {
-		size_t cap = history->cap ? history->cap * 2 : 64;
-		struct history_entry *entries = xcalloc(cap, sizeof(*entries));
-
-		for (size_t i = 0; i < history->len; i++)
-			entries[i] = *history_at(history, i);
-		free(history->entries);
-		*history = (struct history){.entries = entries, .len = history->len, .cap = cap};
-	}
+	if (history->len == history->cap)
+		history_resize(history, history->cap ? history->cap * 2 : HISTORY_MIN);
 	history->len++;
 	*history_at(history, history->len - 1) = entry;
 }
@@ -181,6 +186,13 @@ void head_trim(struct head *head, int64_t now, uint64_t compact)
 		head->oldest = MAX(head->oldest, MIN(compact, head->revision));
 }
 
+int64_t head_trim_due(const struct head *head)
+{
+	if (head->history.len == 0)
+		return INT64_MAX;
+	return history_at(&head->history, 0)->time + head->window_ns + head->window_ns / (HEAD_IDLE_TRIMS - 1);
+}
+
 void head_move_record(struct head *head, struct store_record *record)
 {
 	struct store_record *old = UNCONST(struct store_record *, trie_put(&head->transaction, record));
@@ -226,6 +238,9 @@ void head_move_history(struct head *head, size_t *ret_new)
 	history->first = (history->first + head->trimmed) & (history->cap ? history->cap - 1 : 0);
 	history->len -= head->trimmed;
 	head->trimmed = 0;
+	/* A burst's ring goes with the burst. */
+	if (history->cap > HISTORY_MIN && (history->len + head->incoming.len) * 8 <= history->cap)
+		history_resize(history, MAX(history->cap / 2, HISTORY_MIN));
 	*ret_new = head->incoming.len;
 	for (size_t i = 0; i < head->incoming.len; i++) {
 		const struct history_entry *entry = history_at(&head->incoming, i);

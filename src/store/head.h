@@ -38,7 +38,7 @@ struct history_entry {
 /* A ring. */
 struct history {
 	struct history_entry *entries;
-	size_t first, len, cap; /* cap is a power of two */
+	size_t first, len, cap; /* cap is a power of two, or 0 */
 };
 
 static inline struct history_entry *history_at(const struct history *history, size_t i)
@@ -96,6 +96,12 @@ const struct store_record *head_get(const struct head *head, struct str key);
 void head_apply(struct head *head, struct store_record *record, int64_t time, int64_t expires_at);
 /* Lets go of what is older than the window at @now, or than @compact. */
 void head_trim(struct head *head, int64_t now, uint64_t compact);
+/*
+ * When to do so if nothing is written: some time after the oldest version has left the window, so that an idle store
+ * lets go of all of it in HEAD_IDLE_TRIMS steps at the most; INT64_MAX: the history is empty.
+ */
+#define HEAD_IDLE_TRIMS 5
+int64_t head_trim_due(const struct head *head);
 /*
  * Puts @record, whose reference it takes, in the place of the newest version of its key, which is the same version and
  * outside the window: its bytes have moved.

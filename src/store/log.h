@@ -65,6 +65,7 @@ struct log {
 	size_t settled;		       /* so many segments, from the oldest on, are outside the window */
 	bool look;		       /* there may be something to seal or to compact */
 	uint64_t looked_at;	       /* the revision then */
+	uint64_t looked_oldest;	       /* where the window began then */
 	uint64_t compact_most;	       /* how many bytes a compaction may copy */
 	struct segment *moving;	       /* made by compaction; the head's records are being moved to it */
 	size_t moved;		       /* entries of its index */

@@ -2,8 +2,8 @@
  * The store put together: the queue writers hand their writes to, the committer's thread, and the calls of store.h
  * that only pass on.
  *
- * The thread sleeps on a condition until a write or a compaction comes, or, when something will expire, until then.  An
- * idle store makes no system call.
+ * The thread sleeps on a condition until a write or a compaction comes, or until something expires or the window has
+ * passed it.  A store that has been idle for longer than its window makes no system call.
  */
 #include "store/store.h"
 
@@ -12,7 +12,7 @@
 #include "store/open.h"
 
 /* Between tries to delete what has expired while the back end takes no writes. */
-#define EXPIRY_RETRY_NS (10 * NS_PER_SEC)
+#define DUE_RETRY_NS (10 * NS_PER_SEC)
 
 struct store {
 	struct committer committer;
@@ -28,17 +28,16 @@ struct store {
 
 /* --- The committer's thread --- */
 
-/* How long until something expires, or -1. */
-static int64_t expiry_delay(const struct committer *committer)
+/* How long until something expires or leaves the window, or -1. */
+static int64_t due_delay(const struct committer *committer)
 {
-	const struct store_expiry *expiry = head_next_expiry(&committer->head);
-	int64_t delay;
+	int64_t due = committer_due(committer), delay;
 
-	if (!expiry)
+	if (due == INT64_MAX)
 		return -1;
-	delay = expiry->at - committer_now(committer);
+	delay = due - committer_now(committer);
 	/* Still due after a run: its deletion failed. */
-	return delay <= 0 ? EXPIRY_RETRY_NS : delay;
+	return delay <= 0 ? DUE_RETRY_NS : delay;
 }
 
 static bool nothing_to_do(const struct store *store)
@@ -62,7 +61,7 @@ static void committer_thread(void *data)
 	bool stopping = false, more = false;
 
 	while (!stopping) {
-		int64_t delay = expiry_delay(&store->committer);
+		int64_t delay = due_delay(&store->committer);
 		struct store_write *first;
 		uint64_t compact;
 

@@ -212,6 +212,7 @@ static void start_upkeep(struct log *log, struct head *head)
 
 	log->look = false;
 	log->looked_at = log->revision;
+	log->looked_oldest = head->oldest;
 	upkeep->backend = &log->backend;
 	add_full(log, upkeep);
 	add_gone(log, upkeep);
@@ -279,6 +280,8 @@ bool log_tend(struct store_backend *backend, struct head *head)
 		log->look = true;
 	}
 	log->look |= log->revision - log->looked_at >= LOOK_WRITES;
+	/* Nothing will come of waiting: the window has passed all there is. */
+	log->look |= head->history.len == 0 && log->looked_oldest != head->oldest;
 	if (log->look && !log->upkeep && !atomic_load(&backend->failed))
 		start_upkeep(log, head);
 	/* With `manual` it has ended by now. */

@@ -2,10 +2,12 @@
 #include "contract.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "store/head.h"
 
 static const struct contract_backend *backend;
 static int64_t fake_now;
@@ -691,6 +693,76 @@ static void test_objects_have_a_budget(void **state UNUSED)
 		assert_int_equal(made[i].refs, 0);
 }
 
+/* --- Idle --- */
+
+/* Nobody writes any more: the window passes, in a few steps, and takes with it what it had kept. */
+static void test_window_of_an_idle_store(void **state UNUSED)
+{
+	enum { WINDOW = 60 };
+	struct store_options options = manual;
+	struct thing made[2] = {{.size = 1}, {.size = 1}};
+	struct store_write write = {.op = STORE_UPDATE, .key = STR("/a"), .object = &made[1]};
+	struct store_stats stats;
+	struct store *store;
+	struct error err = {0};
+	unsigned steps = 0;
+	uint64_t oldest;
+
+	options.window_ns = WINDOW * NS_PER_SEC;
+	options.objects = &things;
+	fake_now = 1000 * NS_PER_SEC;
+	store = backend->open(&options);
+	oldest = store_current_revision(store);
+	must(store, STORE_CREATE, "/gone", "1");
+	for (int i = 0; i < WINDOW; i++) {
+		must(store, i ? STORE_UPDATE : STORE_CREATE, "/a", "1");
+		fake_now += NS_PER_SEC;
+	}
+	must(store, STORE_DELETE, "/gone", "");
+	assert_int_equal(store_commit(store, &write, &err), 0);
+	assert_int_equal(made[1].refs, 1);
+	for (int i = 0; i < 2 * WINDOW; i++) {
+		fake_now += NS_PER_SEC;
+		store_run(store);
+		store_stats(store, &stats);
+		steps += stats.oldest != oldest;
+		oldest = stats.oldest;
+		/* Nothing goes before its time. */
+		assert_true(i >= WINDOW - 1 || stats.history > 0);
+	}
+	assert_in_range(steps, 1, HEAD_IDLE_TRIMS);
+	assert_int_equal(stats.history, 0);
+	assert_int_equal(stats.oldest, stats.revision);
+	assert_int_equal(stats.objects, 0);
+	assert_int_equal(made[1].refs, 0);
+	assert_value(store, "/a", "");
+	assert_value(store, "/gone", NULL);
+	/* And it goes on. */
+	must(store, STORE_CREATE, "/gone", "2");
+	store_stats(store, &stats);
+	assert_int_equal(stats.history, 1);
+	store_close(store);
+}
+
+/* The committer's thread wakes for it by itself. */
+static void test_idle_store_wakes(void **state UNUSED)
+{
+	struct store_options options = {.window_ns = NS_PER_MS};
+	int64_t deadline = clock_monotonic_ns() + 30 * NS_PER_SEC;
+	struct store *store = backend->open(&options);
+	struct store_stats stats;
+
+	must(store, STORE_CREATE, "/a", "1");
+	do {
+		assert_true(clock_monotonic_ns() < deadline);
+		usleep(1000);
+		store_stats(store, &stats);
+	} while (stats.history);
+	assert_int_equal(stats.oldest, stats.revision);
+	assert_value(store, "/a", "1");
+	store_close(store);
+}
+
 /* --- Batches and threads --- */
 
 struct outcome {
@@ -1026,6 +1098,8 @@ size_t contract_cases(const struct contract_backend *chosen, struct CMUnitTest *
 		{"watch resumes", test_watch_resumes, choose, NULL, NULL},
 		{"watch lags", test_watch_lags, choose, NULL, NULL},
 		{"window", test_window, choose, NULL, NULL},
+		{"window of an idle store", test_window_of_an_idle_store, choose, NULL, NULL},
+		{"an idle store wakes", test_idle_store_wakes, choose, NULL, NULL},
 		{"expiry", test_expiry, choose, NULL, NULL},
 		{"objects", test_objects, choose, NULL, NULL},
 		{"old objects go", test_old_objects_go, choose, NULL, NULL},

@@ -409,13 +409,85 @@ static void test_readers_beside(void **state UNUSED)
 	remove_folder(folder);
 }
 
+/* --- Nobody writes --- */
+
+enum { WINDOW = 60 };
+
+static struct store *open_with_window(struct sim_disk *sim)
+{
+	struct store_options options = small;
+	struct store *store;
+	struct error err = {0};
+
+	options.window_ns = WINDOW * NS_PER_SEC;
+	options.window_bytes = 0;
+	if (store_open_on_disk(sim_disk_open(sim), &options, &store, &err) < 0)
+		fail_msg("%s", err.message);
+	return store;
+}
+
+static void pass(struct store *store, int64_t seconds)
+{
+	now_ns += seconds * NS_PER_SEC;
+	store_run(store);
+}
+
+static void test_idle(void **state UNUSED)
+{
+	struct sim_disk sim;
+	struct store *store;
+
+	sim_disk_init(&sim, 1);
+	store = open_with_window(&sim);
+	churn(store, "/hot", 12);
+	pass(store, WINDOW);
+	assert_int_equal(stats_of(store).compactions, 0);
+	pass(store, WINDOW / 4);
+	assert_in_range(stats_of(store).compactions, 1, 12);
+	assert_in_range(stats_of(store).segment_size, 1, 3 * SEGMENT);
+	assert_value(store, "/hot", "again");
+	store_close(store);
+	sim_disk_release(&sim);
+}
+
+/* The last that leaves the window makes garbage of what lies in segments that had been looked at before. */
+static void test_idle_in_steps(void **state UNUSED)
+{
+	enum { FEW = 6 };
+	char large[SEGMENT / 2], key[FEW][8];
+	struct sim_disk sim;
+	struct store *store;
+
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	sim_disk_init(&sim, 1);
+	store = open_with_window(&sim);
+	for (int i = 0; i < FEW; i++) {
+		snprintf(key[i], sizeof(key[i]), "/%d", i);
+		write_key(store, STORE_CREATE, key[i], large);
+	}
+	pass(store, WINDOW / 2);
+	for (int i = 0; i < FEW; i++)
+		write_key(store, STORE_UPDATE, key[i], "");
+	pass(store, WINDOW / 4 * 3);
+	assert_in_range(stats_of(store).history, 1, FEW);
+	assert_int_equal(stats_of(store).compactions, 0);
+	pass(store, WINDOW / 2);
+	assert_int_equal(stats_of(store).history, 0);
+	assert_in_range(stats_of(store).compactions, 1, FEW);
+	assert_in_range(stats_of(store).segment_size, 1, 3 * SEGMENT);
+	store_close(store);
+	sim_disk_release(&sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deletions_stay),	     cmocka_unit_test(test_come_and_go),
 		cmocka_unit_test(test_readers_and_expiries), cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_damage_is_not_copied), cmocka_unit_test(test_constant_updates),
-		cmocka_unit_test(test_readers_beside),
+		cmocka_unit_test(test_readers_beside),	     cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_idle_in_steps),
 	};
 
 	return cmocka_run_group_tests_name("compact", tests, NULL, NULL);
