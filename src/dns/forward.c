@@ -76,7 +76,8 @@ static void free_exchange(struct exchange *x)
 void dns_forward_set_upstreams(struct dns_forward *forward, const struct dns_upstream *upstreams, size_t len)
 {
 	forward->upstreams_len = MIN(len, (size_t)DNS_UPSTREAMS);
-	memcpy(forward->upstreams, upstreams, forward->upstreams_len * sizeof(*upstreams));
+	if (forward->upstreams_len) /* of none there may be no array */
+		memcpy(forward->upstreams, upstreams, forward->upstreams_len * sizeof(*upstreams));
 	forward->preferred = 0;
 }
 
