@@ -3,6 +3,7 @@ import hashlib
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -120,3 +121,62 @@ def test_the_kubelet_answers_the_api_server_and_nobody_else(cluster):
     assert '"podRef"' in cluster.kubectl('get', '--raw', '/api/v1/nodes/host1/proxy/stats/summary').out
     for path in ('healthz', 'pods', 'containerLogs/default/sleeper/c'):
         assert cluster.host.run('curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}', url + path).out == '401'
+
+
+def test_cp_brings_folders_there_and_back(cluster, sleeper):
+    here, back = cluster.test_id.folder('cp'), cluster.test_id.folder('cp-back')
+    os.makedirs(os.path.join(here, 'deep'))
+    files = {'a': os.urandom(3 << 20), 'deep/b': b'', 'deep/with space': b'text\n'}
+    for name, data in files.items():
+        with open(os.path.join(here, name), 'wb') as f:
+            f.write(data)
+    cluster.kubectl('cp', here, sleeper + ':/tmp/there')
+    assert cluster.kubectl('exec', sleeper, '--', 'cat', '/tmp/there/deep/with space').out == 'text\n'
+    cluster.kubectl('cp', sleeper + ':/tmp/there', back)
+    for name, data in files.items():
+        with open(os.path.join(back, name), 'rb') as f:
+            assert f.read() == data, name
+    assert "doesn't exist in local filesystem" in cluster.kubectl.fails('cp', os.path.join(here, 'none'), sleeper + ':/tmp/there')
+
+
+class Terminal:
+    """A kubectl on a terminal of the test's."""
+
+    def __init__(self, cluster, *args):
+        self.end, other = os.openpty()
+        os.set_blocking(self.end, False)
+        self.heard = b''
+        command = ['nsenter', '--net=/run/netns/' + cluster.host.netns, '--', cluster.kubectl.path, *args]
+        self.process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, env={**os.environ, **cluster.kubectl.env}, start_new_session=True)
+        os.close(other)
+
+    def hears(self, text):
+        try:
+            self.heard += os.read(self.end, 65536)
+        except OSError:             # nothing yet, or it has ended
+            pass
+        return text in self.heard
+
+    def type(self, text):
+        os.write(self.end, text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.end)
+
+
+def test_attach_with_a_terminal(cluster):
+    cluster.apply('shell', [{'args': ['while read line; do echo "heard $line on $(tty)"; done; echo bye'], 'stdin': True, 'tty': True}])
+    cluster.wait_phase('shell', 'Running')
+    with Terminal(cluster, 'attach', '-i', '-t', 'shell') as terminal:
+        wait.until(lambda: terminal.hears(b'try pressing enter'), 'it is attached', 30)
+        terminal.type(b'hello\n')
+        wait.until(lambda: terminal.hears(b'heard hello on /dev/pts/'), 'it is answered', 30)
+        terminal.type(b'\x04')
+        wait.until(lambda: terminal.hears(b'bye'), 'it sees the end of input', 30)
+        assert terminal.process.wait(30 * wait.SLOW) == 0
+    cluster.wait_phase('shell', 'Succeeded')
