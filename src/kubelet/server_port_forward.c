@@ -27,7 +27,8 @@
 #include "sys/thread.h"
 
 #define READ_SIZE    (32 * KIB)
-#define PAIR_TIMEOUT (30 * NS_PER_SEC) /* upstream's streamCreationTimeout */
+#define PAIR_TIMEOUT (30 * NS_PER_SEC)		      /* upstream's streamCreationTimeout */
+#define IDLE_TIMEOUT (INT64_C(4) * 3600 * NS_PER_SEC) /* its streamingConnectionIdleTimeout */
 
 enum pair_state { PAIR_WAITING, PAIR_DIALING, PAIR_RUNNING };
 
@@ -40,9 +41,10 @@ struct forwarding {
 	struct carrier *carrier; /* NULL before and after */
 	struct spdy *spdy;
 	struct list pairs;
-	size_t working; /* jobs on workers */
-	size_t full;	/* pairs whose pod is behind */
-	bool over;	/* nobody is left to forward for */
+	size_t working;		/* jobs on workers */
+	size_t full;		/* pairs whose pod is behind */
+	bool over;		/* nobody is left to forward for */
+	struct loop_timer idle; /* nothing came from the client, nor went there */
 	struct loop_call call;
 	struct error err;
 };
@@ -68,6 +70,7 @@ struct pair {
 static void session_free(struct forwarding *session)
 {
 	list_remove(&session->link);
+	loop_timer_stop(&session->idle);
 	carrier_free(session->carrier);
 	spdy_free(session->spdy);
 	arena_release(&session->arena);
@@ -378,8 +381,10 @@ static void on_send(void *data, struct str bytes)
 {
 	struct forwarding *session = data;
 
-	if (session->carrier)
-		carrier_send(session->carrier, bytes);
+	if (!session->carrier)
+		return;
+	loop_timer_start(&session->idle, IDLE_TIMEOUT, 0);
+	carrier_send(session->carrier, bytes);
 }
 
 static const struct spdy_ops spdy_ops = {
@@ -400,6 +405,7 @@ static void on_carried(void *data, struct str bytes)
 
 	if (session->over)
 		return;
+	loop_timer_start(&session->idle, IDLE_TIMEOUT, 0);
 	if (spdy_feed(session->spdy, bytes, &err) < 0)
 		session_end(session);
 	else if (!session->over)
@@ -427,6 +433,11 @@ static void on_closed(void *data)
 
 static const struct carrier_ops carrier_ops = {.bytes = on_carried, .drained = on_drained, .closed = on_closed};
 
+static void on_idle(struct loop_timer *timer)
+{
+	session_end(CONTAINER_OF(timer, struct forwarding, idle));
+}
+
 /* --- The request ------------------------------------------------------------------------------------------------- */
 
 static void on_found(struct loop_call *call)
@@ -444,7 +455,9 @@ static void on_found(struct loop_call *call)
 		http_respond_text(http, 500, "%s", session->err.message);
 	else
 		session->carrier = carrier_accept(http, &carrier_ops, session);
-	if (!session->carrier)
+	if (session->carrier)
+		loop_timer_start(&session->idle, IDLE_TIMEOUT, 0);
+	else
 		session_free(session);
 }
 
@@ -486,6 +499,7 @@ void server_port_forward_start(struct kubelet_server *server, struct http_reques
 	session->http = http;
 	session->pod_uid = arena_str(&session->arena, pod->meta->uid);
 	session->spdy = spdy_new(&spdy_ops, session);
+	loop_timer_init(&session->idle, server->config.loop, on_idle);
 	list_init(&session->pairs);
 	list_append(&server->forwardings, &session->link);
 	session->working = 1;

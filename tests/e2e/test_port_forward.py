@@ -113,6 +113,21 @@ def test_a_reader_that_stops_holds_up_nobody_else(cluster, pod):
                 assert other.curl('/index.html').out == 'hello\n'
 
 
+def test_a_pod_that_takes_nothing_holds_up_its_own_client_alone(cluster, pod):
+    name = cluster.run('deaf', 'exec nc -ll -p 9001 -e sleep 1000')
+    wait.until(lambda: ':9001 ' in cluster.kubectl('exec', name, '--', 'netstat', '-ltn').out, 'it listens', 30)
+    path = os.path.join(cluster.test_id.folder('deaf'), 'zeros')
+    with open(path, 'wb') as f:
+        f.truncate(64 << 20)
+    with Forward(cluster, 'pod/' + name, 9001) as deaf, Forward(cluster, 'pod/' + pod, PORT) as other:
+        with contextlib.closing(cluster.host.start('busybox', 'sh', '-c', 'exec busybox nc 127.0.0.1 %s < %s' % (deaf.local[0], path))) as sender:
+            for _ in range(5):
+                assert other.curl('/big', '-r', '0-1048575', '-o', '/dev/null').ok
+            assert sender.alive
+            cluster.kubectl('delete', 'pod', name, '--grace-period=0', '--force')
+            sender.wait(30)
+
+
 def test_through_services_and_deployments(cluster):
     labels = {'app': 'shop'}
     cluster.kubectl.apply({'apiVersion': 'apps/v1', 'kind': 'Deployment', 'metadata': {'name': 'shop'}, 'spec': {
