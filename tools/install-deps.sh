@@ -20,7 +20,7 @@ readonly BUILD=(gcc libc6-dev make meson ninja-build pkg-config python3 git libs
 	libnetfilter-conntrack-dev libnfnetlink-dev libwslay-dev libuv1-dev libnghttp2-dev libllhttp-dev libyaml-dev
 	zlib1g-dev libzstd-dev libarchive-dev libpcre2-dev libnftnl-dev libldns-dev)
 readonly TEST=(libcmocka-dev python3-pytest python3-pytest-xdist python3-kubernetes python3-yaml clang libclang-rt-dev clang-format
-	iproute2 busybox-static docker-registry skopeo nghttp2-client nghttp2-server hyperfine bind9-dnsutils curl
+	iproute2 busybox-static docker-registry skopeo openssl nghttp2-client nghttp2-server hyperfine bind9-dnsutils curl
 	etcd-server etcd-client runc conntrack procps util-linux)
 
 die()
