@@ -6,6 +6,7 @@
 #include "kubelet/env.h"
 #include "kubelet/pod_cgroup.h"
 #include "kubelet/pod_garbage.h"
+#include "kubelet/pod_hostname.h"
 #include "kubelet/resources.h"
 #include "kubelet/security.h"
 
@@ -50,21 +51,6 @@ static void add_ports(const struct core_v1_container_slice *containers, struct a
 	out->port_mappings_len = ports.len;
 }
 
-static struct str hostname_of(const struct core_v1_pod *pod)
-{
-	struct str name = pod->spec.hostname.len ? pod->spec.hostname : pod->metadata.name;
-
-	if (pod->spec.hostname_override)
-		name = *pod->spec.hostname_override;
-	if (pod->spec.host_network && !pod->spec.hostname_override)
-		return STR_EMPTY;
-	/* 63 bytes, and no dash or dot at the cut. */
-	name = str_sub(name, 0, 63);
-	while (name.len && (name.data[name.len - 1] == '-' || name.data[name.len - 1] == '.'))
-		name.len--;
-	return name;
-}
-
 static struct runtime_pairs sysctls_of(const struct core_v1_pod *pod, struct arena *arena)
 {
 	VEC_OF(struct runtime_pair) pairs = {0};
@@ -96,7 +82,6 @@ int sandbox_config(const struct kubelet_context *context, const struct pod_view 
 	struct runtime_security_context security;
 	struct runtime_sandbox_config out = {
 		.metadata = {pod->metadata.name, pod->metadata.uid, pod->metadata.namespace, view->sandbox_attempts},
-		.hostname = hostname_of(pod),
 		.log_directory = pod_log_dir(context->config, pod, arena),
 		.labels = pod_labels(pod, STR_EMPTY, arena),
 		.cgroup_parent = pod_cgroup_path(context->config, pod, arena),
@@ -106,7 +91,9 @@ int sandbox_config(const struct kubelet_context *context, const struct pod_view 
 
 	container_security(pod, &pod->spec.containers.items[0], arena, &security);
 	out.namespaces = security.namespaces;
-	if (dns_config(context, pod, arena, &out.dns_config, err) < 0)
+	if ((!pod->spec.host_network &&
+	     pod_kernel_hostname(pod, context->config->cluster_domain, arena, &out.hostname, err) < 0) ||
+	    dns_config(context, pod, arena, &out.dns_config, err) < 0)
 		return -(int)err->code;
 	if (!pod->spec.host_network)
 		add_ports(&pod->spec.containers, arena, &out);

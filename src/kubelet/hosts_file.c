@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "kubelet/pod_hostname.h"
 #include "kubelet/volumes.h"
 
 #define HOSTS_MAX (256 * 1024)
@@ -20,10 +21,10 @@ static void add_node_file(struct buf *out)
 		buf_advance(out, (size_t)len);
 }
 
-static void add_pod(const struct pod_view *view, const struct kubelet_config *config, struct buf *out)
+static void add_pod(const struct pod_view *view, const struct kubelet_config *config, struct arena *arena,
+		    struct buf *out)
 {
-	const struct core_v1_pod *pod = view->pod;
-	struct str name = str_sub(pod->spec.hostname.len ? pod->spec.hostname : pod->metadata.name, 0, 63);
+	struct pod_hostname host = pod_hostname(view->pod, config->cluster_domain, arena);
 
 	buf_c(out, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 		   "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
@@ -32,11 +33,9 @@ static void add_pod(const struct pod_view *view, const struct kubelet_config *co
 
 		ip_format(&view->sandbox->ips.items[i], address);
 		buf_printf(out, "%s\t", address);
-		if (pod->spec.subdomain.len)
-			buf_printf(out, STR_FMT "." STR_FMT "." STR_FMT ".svc." STR_FMT "\t", STR_ARG(name),
-				   STR_ARG(pod->spec.subdomain), STR_ARG(pod->metadata.namespace),
-				   STR_ARG(config->cluster_domain));
-		buf_printf(out, STR_FMT "\n", STR_ARG(name));
+		if (host.domain.len)
+			buf_printf(out, STR_FMT "." STR_FMT "\t", STR_ARG(host.name), STR_ARG(host.domain));
+		buf_printf(out, STR_FMT "\n", STR_ARG(host.name));
 	}
 }
 
@@ -65,7 +64,7 @@ int hosts_file_write(const struct kubelet_context *context, const struct pod_vie
 	if (view->pod->spec.host_network)
 		add_node_file(&text);
 	else
-		add_pod(view, context->config, &text);
+		add_pod(view, context->config, arena, &text);
 	add_aliases(view->pod, &text);
 	if (mkdir(str_c(dir), 0750) < 0 && errno != EEXIST)
 		return error_set_errno(err, errno, "mkdir %s", str_c(dir));
