@@ -14,6 +14,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, 'tests'))
 
+from lib import wait                              # noqa: E402
 from lib.cluster import Server, program           # noqa: E402
 from lib.hosts import Network                     # noqa: E402
 from lib.testid import TestId                     # noqa: E402
@@ -115,6 +116,8 @@ def run_node(areas, folder, args):
             box = os.path.join(test_id.path, 'box.tar')
             subprocess.run(['/usr/bin/python3', os.path.join(folder, 'image.py'), box], check=True)
             subprocess.run([program(), 'image', 'import', '--data-dir', server.data, box], check=True, stdout=subprocess.DEVNULL)
+            # kubectl wait gives up at once on what is not there yet.
+            wait.until(lambda: server.kubectl('get', 'nodes', '-o', 'name').out, 'a node', 30)
             server.kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=30s', seconds=40)
             for area in areas:
                 area.replay(folder, server.kubeconfig, host.netns, args)
